@@ -1,0 +1,1 @@
+"""The vocabulary every room shares: addresses, packets, steps, and the diagnosis itself."""

@@ -1,0 +1,123 @@
+"""A packet, as far as any rule or route can tell two of them apart."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from msgspec import Struct
+
+from skoop.model.address import Family, format_ip
+
+# Ports that are not one number. A client's source port is chosen at random, so rules about it can
+# only be decided when they hold for the whole range (see `port_within`).
+EPHEMERAL = -1
+"""Some port of net.ipv4.ip_local_port_range (32768-60999 unless a host says otherwise)."""
+ANY_PORT = -2
+"""Some port of 1024-65535: what masquerading with --random-fully leaves."""
+
+_RANGES = {EPHEMERAL: (32768, 60999), ANY_PORT: (1024, 65535)}
+
+
+class Proto(IntEnum):
+    """IP protocol numbers skoop knows by name. A packet may carry any other number."""
+
+    ICMP = 1
+    IPIP = 4
+    TCP = 6
+    UDP = 17
+    IPV6 = 41
+    GRE = 47
+    ICMPV6 = 58
+    SCTP = 132
+
+
+class TcpFlag(IntEnum):
+    """Bits of the TCP header's flag byte (RFC 9293)."""
+
+    FIN = 0x01
+    SYN = 0x02
+    RST = 0x04
+    PSH = 0x08
+    ACK = 0x10
+    URG = 0x20
+
+
+class Icmp(Struct, frozen=True):
+    """The type and code of an ICMP or ICMPv6 message; (-1, -1) on a packet that is none."""
+
+    type: int = -1
+    code: int = -1
+
+
+NO_ICMP = Icmp()
+
+
+class Packet(Struct, frozen=True, kw_only=True):
+    """One IP packet in flight.
+
+    `size` is its length on the wire from the IP header on, in bytes. `sport` and `dport` may be
+    `EPHEMERAL` or `ANY_PORT`; they are 0 for protocols without ports. `mark` is the skb mark: it
+    belongs to the namespace the packet is in, not to the wire. An ICMP error quotes the packet it
+    is about in `quoted`; a tunnel packet carries the inner one in `inner` (`vni` is -1 unless VXLAN
+    carries it).
+    """
+
+    family: Family
+    proto: int
+    src: int
+    dst: int
+    sport: int = 0
+    dport: int = 0
+    flags: int = 0
+    icmp: Icmp = NO_ICMP
+    size: int = 60
+    df: bool = True
+    ttl: int = 64
+    tos: int = 0
+    mark: int = 0
+    quoted: Packet | None = None
+    inner: Packet | None = None
+    vni: int = -1
+
+    @property
+    def source(self) -> str:
+        """The source address as text."""
+        return format_ip(self.family, self.src)
+
+    @property
+    def destination(self) -> str:
+        """The destination address as text."""
+        return format_ip(self.family, self.dst)
+
+    def __str__(self) -> str:
+        name = protocol_name(self.proto)
+        source, destination = self.source, self.destination
+        if self.family is Family.V6:
+            source, destination = f"[{source}]", f"[{destination}]"
+        if self.icmp is not NO_ICMP and self.icmp.type >= 0:
+            return f"{source} -> {destination} {name} type {self.icmp.type} code {self.icmp.code}"
+        if self.dport or self.sport:
+            sport = "*" if self.sport < 0 else self.sport
+            dport = "*" if self.dport < 0 else self.dport
+            return f"{source}:{sport} -> {destination}:{dport} {name}"
+        return f"{source} -> {destination} {name}"
+
+
+def protocol_name(number: int) -> str:
+    """ "tcp" for 6, "proto-99" for a number without a name here."""
+    try:
+        return Proto(number).name.lower()
+    except ValueError:
+        return f"proto-{number}"
+
+
+def port_within(port: int, low: int, high: int) -> bool | None:
+    """Whether a port lies in low..high (both inclusive); None when it depends on the port drawn."""
+    if port >= 0:
+        return low <= port <= high
+    first, last = _RANGES[port]
+    if low <= first and last <= high:
+        return True
+    if high < first or last < low:
+        return False
+    return None
