@@ -29,7 +29,7 @@ _AF = {Family.V4: socket.AF_INET, Family.V6: socket.AF_INET6}
 
 
 def parse_ip(text: str) -> tuple[Family, int]:
-    """Read "10.0.0.1" or "fd00::1". Raises ValueError for anything else (a prefix, a zone, a name)."""
+    """Read "10.0.0.1" or "fd00::1"; a prefix, a zone or a name raises ValueError."""
     family = Family.V6 if ":" in text else Family.V4
     try:
         return family, int.from_bytes(socket.inet_pton(_AF[family], text), "big")

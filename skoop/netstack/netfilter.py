@@ -1,7 +1,8 @@
 """What every rule engine (iptables, nft) offers: base chains that hang on hooks.
 
-    ingress ─► PREROUTING ─► routing ─┬─► INPUT ─► socket ─► OUTPUT ─► routing ─► POSTROUTING ─► egress
-                                      └─► FORWARD ────────────────────────────────────┘
+    ingress ─► PREROUTING ─► routing ─┬─► INPUT ─► socket
+                                      └─► FORWARD ───┐
+    socket ─► routing ─► OUTPUT ─► routing again ────┴─► POSTROUTING ─► egress
 
 In each hook the chains run by ascending priority (raw -300, mangle -150, dnat -100, filter 0,
 security 50, snat 100; include/uapi/linux/netfilter_ipv4.h). ACCEPT ends one base chain and the

@@ -75,8 +75,9 @@ class Link(Struct, frozen=True, kw_only=True):
 
     `kind` is IFLA_INFO_KIND ("veth", "bridge", "vxlan", "ipip", ...), "loopback" for lo and "" for
     hardware. `up` is IFF_UP, `carrier` IFF_LOWER_UP, `operstate` the kernel's word for it.
-    `peer_index` is the other end's ifindex (0 unknown) in the namespace `peer_nsid` (-1: the same namespace). `master`
-    is the name of the bridge, bond or VRF it belongs to. `arp` is false under IFF_NOARP.
+    `peer_index` is the other end's ifindex (0 unknown) in the namespace `peer_nsid` (-1: the same
+    namespace). `master` is the name of the bridge, bond or VRF it belongs to. `arp` is false under
+    IFF_NOARP.
     `tc` tells that a qdisc or a program may act on packets (what, "" for none).
     """
 
