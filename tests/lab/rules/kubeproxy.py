@@ -1,0 +1,296 @@
+"""kube-proxy in iptables mode: the nat and filter rules of one node, for one address family."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from ipaddress import ip_address
+
+from msgspec import Struct
+
+from tests.lab.topology import CLUSTER_CIDR, CLUSTER_CIDR6, Backend, Cluster, Service, ServicePort
+
+
+class Tables(Struct, frozen=True):
+    """Lines for the nat and the filter table: chains to declare, and rules in order."""
+
+    nat_chains: tuple[str, ...] = ()
+    nat: tuple[str, ...] = ()
+    filter_chains: tuple[str, ...] = ()
+    filter: tuple[str, ...] = ()
+
+
+class Portal(Struct, frozen=True):
+    """One port of one Service, in one family, as a node sees it."""
+
+    service: Service
+    port: ServicePort
+    cluster_ip: str
+    cluster_cidr: str
+    width: int
+    everywhere: tuple[str, ...]
+    here: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.service.namespace}/{self.service.name}:{self.port.name}"
+
+    @property
+    def comment(self) -> str:
+        return f'-m comment --comment "{self.name}"'
+
+    @property
+    def internal(self) -> tuple[str, ...]:
+        return self.here if self.service.internal_local else self.everywhere
+
+    @property
+    def external(self) -> tuple[str, ...]:
+        return self.here if self.service.external_local else self.everywhere
+
+    def addresses(self, texts: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of this family."""
+        return tuple(t for t in texts if (":" in t) == (self.width == 128))
+
+    def noted(self, words: str) -> str:
+        """A comment that names this port."""
+        return f'-m comment --comment "{self.name} {words}"'
+
+    def to(self, address: str, words: str) -> str:
+        """Matches for packets to this port at one address."""
+        protocol, port = self.port.protocol, self.port.port
+        return f"-d {address}/{self.width} -p {protocol} {self.noted(words)} -m {protocol} --dport {port}"
+
+    def to_node_port(self, words: str = "") -> str:
+        """Matches for packets to the node port."""
+        protocol, comment = self.port.protocol, self.noted(words) if words else self.comment
+        return f"-p {protocol} {comment} -m {protocol} --dport {self.port.node_port}"
+
+    def chain(self, kind: str, endpoint: str = "") -> str:
+        """kube-proxy's name for a chain: KUBE-SVC-, KUBE-SVL-, KUBE-EXT-, KUBE-FW-, KUBE-SEP-."""
+        digest = hashlib.sha256((self.name + self.port.protocol + endpoint).encode()).digest()
+        return f"KUBE-{kind}-{base64.b32encode(digest).decode()[:16]}"
+
+
+def chain_of(cluster: Cluster, service: str, kind: str, node: str, *, backend: int = -1) -> str:
+    """The name of a v4 chain of a Service's first port; with `backend`, of that endpoint."""
+    found = cluster.service(service)
+    portal = portals(cluster, node, family=4, services=(found,))[0]
+    return portal.chain(kind, portal.everywhere[backend] if backend >= 0 else "")
+
+
+def portals(
+    cluster: Cluster, node: str, *, family: int, services: tuple[Service, ...] | None = None
+) -> tuple[Portal, ...]:
+    """Every Service port that has an address of the family."""
+    made = []
+    for service in cluster.services if services is None else services:
+        cluster_ip = service.cluster_ip if family == 4 else service.cluster_ip6
+        if not cluster_ip:
+            continue
+        ready = tuple(b for b in service.backends if b.ready)
+        for port in service.ports:
+            made.append(
+                Portal(
+                    service,
+                    port,
+                    cluster_ip,
+                    CLUSTER_CIDR if family == 4 else CLUSTER_CIDR6,
+                    32 if family == 4 else 128,
+                    _endpoints(ready, port, family),
+                    _endpoints(tuple(b for b in ready if b.node == node), port, family),
+                )
+            )
+    return tuple(made)
+
+
+def _endpoints(backends: tuple[Backend, ...], port: ServicePort, family: int) -> tuple[str, ...]:
+    if family == 4:
+        return tuple(f"{b.ip}:{port.target_port}" for b in backends)
+    return tuple(f"[{b.ip6}]:{port.target_port}" for b in backends if b.ip6)
+
+
+def tables(cluster: Cluster, node: str, *, family: int) -> Tables:
+    """Everything kube-proxy writes on a node."""
+    chains: list[str] = []
+    nat: list[str] = list(_NAT_HEAD)
+    refusals: list[str] = []
+    for portal in portals(cluster, node, family=family):
+        more, rules = _nat(portal)
+        chains += more
+        nat += rules
+        refusals += _refusals(portal, reject="icmp" if family == 4 else "icmp6")
+    nat.append(
+        '-A KUBE-SERVICES -m comment --comment "kubernetes service nodeports; NOTE: this must be '
+        'the last rule in this chain" -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS'
+    )
+    head = _FILTER_HEAD if family == 4 else tuple(r for r in _FILTER_HEAD if "127.0.0.0" not in r)
+    return Tables(
+        (*_NAT_CHAINS, *dict.fromkeys(chains)), tuple(nat), _FILTER_CHAINS, (*head, *refusals)
+    )
+
+
+def _nat(portal: Portal) -> tuple[list[str], list[str]]:
+    if not portal.everywhere:
+        return [], []
+    service = portal.service
+    chains = [portal.chain("SVC")]
+    rules = []
+    entry = portal.chain("SVL" if service.internal_local else "SVC")
+    if portal.internal:
+        rules.append(f"-A KUBE-SERVICES {portal.to(portal.cluster_ip, 'cluster IP')} -j {entry}")
+        own = portal.to(portal.cluster_ip, "cluster IP")
+        rules.append(f"-A {entry} ! -s {portal.cluster_cidr} {own} -j KUBE-MARK-MASQ")
+    rules += _choice(portal, portal.chain("SVC"), portal.everywhere)
+    if portal.here and (service.internal_local or service.external_local):
+        chains.append(portal.chain("SVL"))
+        rules += _choice(portal, portal.chain("SVL"), portal.here)
+    for endpoint in portal.everywhere:
+        chains.append(portal.chain("SEP", endpoint))
+        rules += _endpoint(portal, endpoint)
+    if portal.port.node_port or service.external_ips or service.load_balancer_ips:
+        chains.append(portal.chain("EXT"))
+        rules += _outside_entries(portal)
+        rules += _outside_chain(portal)
+        if service.source_ranges:
+            chains.append(portal.chain("FW"))
+            rules += _source_ranges(portal)
+    return chains, rules
+
+
+def _choice(portal: Portal, chain: str, endpoints: tuple[str, ...]) -> list[str]:
+    rules = []
+    if portal.service.affinity:
+        for endpoint in endpoints:
+            target = portal.chain("SEP", endpoint)
+            mask = "255.255.255.255" if portal.width == 32 else "ffff:" * 7 + "ffff"
+            rules.append(
+                f"-A {chain} {portal.noted('-> ' + endpoint)} -m recent --rcheck --seconds 10800 "
+                f"--reap --name {target} --mask {mask} --rsource -j {target}"
+            )
+    for position, endpoint in enumerate(endpoints):
+        left = len(endpoints) - position
+        chance = f"-m statistic --mode random --probability {1 / left:.11f} " if left > 1 else ""
+        target = portal.chain("SEP", endpoint)
+        rules.append(f"-A {chain} {portal.noted('-> ' + endpoint)} {chance}-j {target}")
+    return rules
+
+
+def _endpoint(portal: Portal, endpoint: str) -> list[str]:
+    chain, protocol = portal.chain("SEP", endpoint), portal.port.protocol
+    address = ip_address(endpoint.rpartition(":")[0].strip("[]"))
+    sticky = f"-m recent --set --name {chain} --rsource " if portal.service.affinity else ""
+    return [
+        f"-A {chain} -s {address}/{portal.width} {portal.comment} -j KUBE-MARK-MASQ",
+        f"-A {chain} -p {protocol} {portal.comment} {sticky}-m {protocol} "
+        f"-j DNAT --to-destination {endpoint}",
+    ]
+
+
+def _outside_entries(portal: Portal) -> list[str]:
+    service, external = portal.service, portal.chain("EXT")
+    rules = []
+    if portal.port.node_port:
+        rules.append(f"-A KUBE-NODEPORTS {portal.to_node_port()} -j {external}")
+    for address in portal.addresses(service.external_ips):
+        rules.append(f"-A KUBE-SERVICES {portal.to(address, 'external IP')} -j {external}")
+    balanced = portal.chain("FW") if service.source_ranges else external
+    for address in portal.addresses(service.load_balancer_ips):
+        rules.append(f"-A KUBE-SERVICES {portal.to(address, 'loadbalancer IP')} -j {balanced}")
+    return rules
+
+
+def _outside_chain(portal: Portal) -> list[str]:
+    external, cluster = portal.chain("EXT"), portal.chain("SVC")
+    where = "external destinations"
+    if not portal.service.external_local:
+        comment = f'-m comment --comment "masquerade traffic for {portal.name} {where}"'
+        return [f"-A {external} {comment} -j KUBE-MARK-MASQ", f"-A {external} -j {cluster}"]
+    local = "-m addrtype --src-type LOCAL"
+    rules = [
+        f'-A {external} -s {portal.cluster_cidr} -m comment --comment "pod traffic for '
+        f'{portal.name} {where}" -j {cluster}',
+        f'-A {external} -m comment --comment "masquerade LOCAL traffic for {portal.name} {where}" '
+        f"{local} -j KUBE-MARK-MASQ",
+        f'-A {external} -m comment --comment "route LOCAL traffic for {portal.name} {where}" '
+        f"{local} -j {cluster}",
+    ]
+    if portal.here:
+        rules.append(f"-A {external} -j {portal.chain('SVL')}")
+    return rules
+
+
+def _source_ranges(portal: Portal) -> list[str]:
+    wall = portal.chain("FW")
+    rules = [
+        f"-A {wall} -s {allowed} {portal.noted('loadbalancer IP')} -j {portal.chain('EXT')}"
+        for allowed in portal.addresses(portal.service.source_ranges)
+    ]
+    rest = f"other traffic to {portal.name} will be dropped by KUBE-PROXY-FIREWALL"
+    return [*rules, f'-A {wall} -m comment --comment "{rest}"']
+
+
+def _refusals(portal: Portal, *, reject: str) -> list[str]:
+    service = portal.service
+    refuse = f"-j REJECT --reject-with {reject}-port-unreachable"
+    rules = []
+    if not portal.everywhere:
+        words, verdict, inside, outside = "has no endpoints", refuse, True, True
+    else:
+        words, verdict = "has no local endpoints", "-j DROP"
+        inside, outside = not portal.internal, not portal.external
+    if inside:
+        rules.append(f"-A KUBE-SERVICES {portal.to(portal.cluster_ip, words)} {verdict}")
+    if outside:
+        door = "-A KUBE-EXTERNAL-SERVICES"
+        for address in portal.addresses((*service.external_ips, *service.load_balancer_ips)):
+            rules.append(f"{door} {portal.to(address, words)} {verdict}")
+        if portal.port.node_port:
+            local = "-m addrtype --dst-type LOCAL"
+            rules.append(f"{door} {local} {portal.to_node_port(words)} {verdict}")
+    if service.source_ranges and portal.everywhere:
+        for address in portal.addresses(service.load_balancer_ips):
+            words = f"traffic not accepted by {portal.chain('FW')}"
+            rules.append(f"-A KUBE-PROXY-FIREWALL {portal.to(address, words)} -j DROP")
+    return rules
+
+
+_NAT_CHAINS = ("KUBE-SERVICES", "KUBE-NODEPORTS", "KUBE-POSTROUTING", "KUBE-MARK-MASQ")
+_NAT_HEAD = (
+    '-A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES',
+    '-A OUTPUT -m comment --comment "kubernetes service portals" -j KUBE-SERVICES',
+    '-A POSTROUTING -m comment --comment "kubernetes postrouting rules" -j KUBE-POSTROUTING',
+    "-A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000",
+    "-A KUBE-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN",
+    "-A KUBE-POSTROUTING -j MARK --set-xmark 0x4000/0x0",
+    '-A KUBE-POSTROUTING -m comment --comment "kubernetes service traffic requiring SNAT" '
+    "-j MASQUERADE --random-fully",
+)
+_FILTER_CHAINS = (
+    "KUBE-EXTERNAL-SERVICES",
+    "KUBE-FIREWALL",
+    "KUBE-FORWARD",
+    "KUBE-NODEPORTS",
+    "KUBE-PROXY-FIREWALL",
+    "KUBE-SERVICES",
+)
+_NEW = "-m conntrack --ctstate NEW -m comment --comment"
+_FILTER_HEAD = (
+    f'-A INPUT {_NEW} "kubernetes load balancer firewall" -j KUBE-PROXY-FIREWALL',
+    '-A INPUT -m comment --comment "kubernetes health check service ports" -j KUBE-NODEPORTS',
+    f'-A INPUT {_NEW} "kubernetes externally-visible service portals" -j KUBE-EXTERNAL-SERVICES',
+    "-A INPUT -j KUBE-FIREWALL",
+    f'-A FORWARD {_NEW} "kubernetes load balancer firewall" -j KUBE-PROXY-FIREWALL',
+    '-A FORWARD -m comment --comment "kubernetes forwarding rules" -j KUBE-FORWARD',
+    f'-A FORWARD {_NEW} "kubernetes service portals" -j KUBE-SERVICES',
+    f'-A FORWARD {_NEW} "kubernetes externally-visible service portals" -j KUBE-EXTERNAL-SERVICES',
+    f'-A OUTPUT {_NEW} "kubernetes load balancer firewall" -j KUBE-PROXY-FIREWALL',
+    f'-A OUTPUT {_NEW} "kubernetes service portals" -j KUBE-SERVICES',
+    "-A OUTPUT -j KUBE-FIREWALL",
+    '-A KUBE-FIREWALL ! -s 127.0.0.0/8 -d 127.0.0.0/8 -m comment --comment "block incoming '
+    'localnet connections" -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP',
+    "-A KUBE-FORWARD -m conntrack --ctstate INVALID -j DROP",
+    '-A KUBE-FORWARD -m comment --comment "kubernetes forwarding rules" -m mark --mark '
+    "0x4000/0x4000 -j ACCEPT",
+    '-A KUBE-FORWARD -m comment --comment "kubernetes forwarding conntrack rule" -m conntrack '
+    "--ctstate RELATED,ESTABLISHED -j ACCEPT",
+)

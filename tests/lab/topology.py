@@ -1,0 +1,258 @@
+"""What a lab cluster is, as frozen data: addresses and all, so that a part can be left out and the
+rest stays as it was."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+CLUSTER_CIDR = "10.244.0.0/16"
+CLUSTER_CIDR6 = "fd00:244::/48"
+SERVICE_CIDR = "10.96.0.0/16"
+OUTSIDE_IP = "172.30.1.250"
+OUTSIDE_IP6 = "fd00:30:1::250"
+OUTSIDE_PORT = 9999
+NODE_PORT = 10250
+"""What every node itself listens on, as a kubelet does."""
+
+
+class Listener(Struct, frozen=True):
+    """A server's socket; an empty address is the wildcard. A service mesh of one: it answers who it
+    is and whom it saw."""
+
+    protocol: str
+    port: int
+    address: str = ""
+
+
+class HostPort(Struct, frozen=True):
+    """A port of the node that the CNI forwards to the pod."""
+
+    host_port: int
+    port: int
+    protocol: str = "tcp"
+
+
+class Pod(Struct, frozen=True, kw_only=True):
+    """A pod. One on the host network has its node's addresses. `mtu` 0 is the network's own."""
+
+    name: str
+    node: str
+    ip: str
+    ip6: str = ""
+    namespace: str = "lab"
+    host_network: bool = False
+    mtu: int = 0
+    listeners: tuple[Listener, ...] = ()
+    host_ports: tuple[HostPort, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """How a query names it."""
+        return f"pod/{self.namespace}/{self.name}"
+
+
+class Backend(Struct, frozen=True):
+    """An endpoint of a Service as its EndpointSlice tells it."""
+
+    pod: str
+    node: str
+    ip: str
+    ip6: str = ""
+    ready: bool = True
+
+
+class ServicePort(Struct, frozen=True):
+    """A port of a Service; `node_port` 0 is none."""
+
+    name: str
+    port: int
+    target_port: int
+    protocol: str = "tcp"
+    node_port: int = 0
+
+
+class Service(Struct, frozen=True, kw_only=True):
+    """A Service, with the endpoints kube-proxy was told about. `*_local` are traffic policies."""
+
+    name: str
+    cluster_ip: str
+    cluster_ip6: str = ""
+    namespace: str = "lab"
+    ports: tuple[ServicePort, ...] = ()
+    backends: tuple[Backend, ...] = ()
+    external_ips: tuple[str, ...] = ()
+    load_balancer_ips: tuple[str, ...] = ()
+    source_ranges: tuple[str, ...] = ()
+    external_local: bool = False
+    internal_local: bool = False
+    affinity: bool = False
+
+    @property
+    def id(self) -> str:
+        """How a query names it."""
+        return f"svc/{self.namespace}/{self.name}"
+
+    @property
+    def kind(self) -> str:
+        """The `type` of the API object."""
+        if self.load_balancer_ips:
+            return "LoadBalancer"
+        return "NodePort" if any(p.node_port for p in self.ports) else "ClusterIP"
+
+
+class Node(Struct, frozen=True, kw_only=True):
+    """A node. `subnet` counts the layer-2 segments of the underlay; `index` names its pod CIDR."""
+
+    name: str
+    index: int
+    subnet: int = 0
+
+    @property
+    def id(self) -> str:
+        """How a query names it."""
+        return f"node/{self.name}"
+
+    @property
+    def ip(self) -> str:
+        """Its address on the underlay."""
+        return f"172.30.{self.subnet + 1}.{10 + self.index}"
+
+    @property
+    def ip6(self) -> str:
+        """Its IPv6 address on the underlay."""
+        return f"fd00:30:{self.subnet + 1}::{10 + self.index}"
+
+    @property
+    def gateway(self) -> str:
+        """The underlay's router."""
+        return f"172.30.{self.subnet + 1}.1"
+
+    @property
+    def gateway6(self) -> str:
+        """The underlay's router."""
+        return f"fd00:30:{self.subnet + 1}::1"
+
+    @property
+    def pod_cidr(self) -> str:
+        """The addresses of its pods."""
+        return f"10.244.{self.index}.0/24"
+
+    @property
+    def pod_cidr6(self) -> str:
+        """The IPv6 addresses of its pods."""
+        return f"fd00:244:0:{self.index}::/64"
+
+    @property
+    def pod_gateway(self) -> str:
+        """cni0's address."""
+        return f"10.244.{self.index}.1"
+
+    @property
+    def pod_gateway6(self) -> str:
+        """cni0's IPv6 address."""
+        return f"fd00:244:0:{self.index}::1"
+
+    @property
+    def vtep(self) -> str:
+        """flannel.1's address."""
+        return f"10.244.{self.index}.0"
+
+    @property
+    def vtep6(self) -> str:
+        """flannel-v6.1's address."""
+        return f"fd00:244:0:{self.index}::"
+
+    @property
+    def vtep_mac(self) -> str:
+        """flannel.1's MAC."""
+        return f"02:42:0a:f4:{self.index:02x}:00"
+
+    @property
+    def vtep6_mac(self) -> str:
+        """flannel-v6.1's MAC."""
+        return f"02:42:0a:f6:{self.index:02x}:00"
+
+
+class Cluster(Struct, frozen=True, kw_only=True):
+    """A whole cluster. `backend` is flannel's ("vxlan" or "host-gw"), `cni` who builds the veths
+    ("hand" or "plugin"), `iptables` the userland's ("legacy" or "nft")."""
+
+    nodes: tuple[Node, ...]
+    pods: tuple[Pod, ...]
+    services: tuple[Service, ...] = ()
+    backend: str = "vxlan"
+    direct_routing: bool = False
+    cni: str = "hand"
+    iptables: str = "legacy"
+    bridge_nf_call: int = 1
+    rp_filter: int = 0
+    hairpin: bool = True
+    dual_stack: bool = False
+
+    @property
+    def mtu(self) -> int:
+        """What flannel tells the CNI: the underlay's 1500 less the tunnel's headers."""
+        if self.backend == "host-gw":
+            return 1500
+        return 1430 if self.dual_stack else 1450
+
+    def node(self, name: str) -> Node:
+        """The node of that name."""
+        return next(n for n in self.nodes if n.name == name)
+
+    def pod(self, name: str) -> Pod:
+        """The pod of that name."""
+        return next(p for p in self.pods if p.name == name)
+
+    def service(self, name: str) -> Service:
+        """The Service of that name."""
+        return next(s for s in self.services if s.name == name)
+
+    def pods_on(self, node: str) -> tuple[Pod, ...]:
+        """Pods of a node that have a namespace of their own."""
+        return tuple(p for p in self.pods if p.node == node and not p.host_network)
+
+    def direct(self, one: Node, other: Node) -> bool:
+        """Whether packets between two nodes' pods go without a tunnel."""
+        if self.backend == "host-gw":
+            return True
+        return self.direct_routing and one.subnet == other.subnet
+
+
+def without_node(cluster: Cluster, name: str) -> Cluster:
+    """The cluster less a node, its pods and their endpoints."""
+    smaller = cluster
+    for pod in cluster.pods:
+        if pod.node == name:
+            smaller = without_pod(smaller, pod.name)
+    nodes = tuple(n for n in smaller.nodes if n.name != name)
+    return msgspec.structs.replace(smaller, nodes=nodes)
+
+
+def without_pod(cluster: Cluster, name: str) -> Cluster:
+    """The cluster less a pod and its endpoints."""
+    services = tuple(
+        msgspec.structs.replace(s, backends=tuple(b for b in s.backends if b.pod != name))
+        for s in cluster.services
+    )
+    pods = tuple(p for p in cluster.pods if p.name != name)
+    return msgspec.structs.replace(cluster, pods=pods, services=services)
+
+
+def without_service(cluster: Cluster, name: str) -> Cluster:
+    """The cluster less a Service."""
+    services = tuple(s for s in cluster.services if s.name != name)
+    return msgspec.structs.replace(cluster, services=services)
+
+
+def with_service(cluster: Cluster, service: Service) -> Cluster:
+    """The cluster with one Service put in place of its namesake."""
+    services = tuple(service if s.name == service.name else s for s in cluster.services)
+    return msgspec.structs.replace(cluster, services=services)
+
+
+def with_pod(cluster: Cluster, pod: Pod) -> Cluster:
+    """The cluster with one pod put in place of its namesake."""
+    pods = tuple(pod if p.name == pod.name else p for p in cluster.pods)
+    return msgspec.structs.replace(cluster, pods=pods)
