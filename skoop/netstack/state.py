@@ -76,7 +76,7 @@ class Link(Struct, frozen=True, kw_only=True):
     `kind` is IFLA_INFO_KIND ("veth", "bridge", "vxlan", "ipip", ...), "loopback" for lo and "" for
     hardware. `up` is IFF_UP, `carrier` IFF_LOWER_UP, `operstate` the kernel's word for it.
     `peer_index` is the other end's ifindex (0 unknown) in the namespace `peer_nsid` (-1: the same
-    namespace). `master` is the name of the bridge, bond or VRF it belongs to. `arp` is false under
+    namespace; -2: one that has no id here). `master` is the name of the bridge, bond or VRF it belongs to. `arp` is false under
     IFF_NOARP.
     `tc` tells that a qdisc or a program may act on packets (what, "" for none).
     """
@@ -167,6 +167,7 @@ class PolicyRule(Struct, frozen=True, kw_only=True):
 
     `action` is "lookup", "goto", "nop", "blackhole", "unreachable" or "prohibit"; `target` the
     table's name for lookup and the priority for goto. A fwmark test is mark & mask == value.
+    `unmodelled` names selectors skoop does not know: whether the rule matches cannot be told.
     """
 
     family: Family
@@ -188,6 +189,7 @@ class PolicyRule(Struct, frozen=True, kw_only=True):
     tun_id: int = 0
     suppress_prefixlength: int = -1
     suppress_ifgroup: int = -1
+    unmodelled: str = ""
     raw: str = ""
 
 

@@ -1,0 +1,227 @@
+"""All outputs of one namespace -> Namespace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TypeVar
+
+from skoop.errors import ParseError
+from skoop.model.address import Family
+from skoop.model.packet import Proto
+from skoop.netstack.dump.addresses import read_addresses
+from skoop.netstack.dump.cache import ReadCache
+from skoop.netstack.dump.conntracktext import read_conntrack
+from skoop.netstack.dump.fdb import read_fdb
+from skoop.netstack.dump.firewall import read_firewalls, read_sets
+from skoop.netstack.dump.links import read_links
+from skoop.netstack.dump.neighbours import read_neighbours
+from skoop.netstack.dump.nexthops import read_nexthops
+from skoop.netstack.dump.output import Output
+from skoop.netstack.dump.ports import read_ports, with_ports
+from skoop.netstack.dump.procsockets import read_proc_sockets, with_dual
+from skoop.netstack.dump.qdiscs import read_qdiscs, with_qdiscs
+from skoop.netstack.dump.routes import read_cached, read_routes, resolved, with_locks
+from skoop.netstack.dump.rules import read_rules
+from skoop.netstack.dump.sockets import merged, read_sockets
+from skoop.netstack.dump.sysctls import read_sysctls
+from skoop.netstack.state import CtTable, Gap, Link, Namespace, Neighbour, Route, Socket
+
+_T = TypeVar("_T")
+_Reader = Callable[[str, str], _T]
+_PROC_SOCKETS = {"tcp": Proto.TCP, "tcp6": Proto.TCP, "udp": Proto.UDP, "udp6": Proto.UDP}
+
+
+def read_namespace(
+    id: str,  # noqa: A002
+    outputs: Mapping[str, Output],
+    *,
+    inode: int = 0,
+    nsids: tuple[tuple[int, int], ...] = (),
+    source: str = "",
+    cache: ReadCache | None = None,
+) -> Namespace:
+    """Everything the commands told. `outputs` is keyed by the command as typed; README of the
+    snapshot format lists them. Nothing here raises: what is missing or cannot be read becomes a
+    `Gap`, which names `source` (default: the id) and the command."""
+    reader = _Reading(outputs, source or id, cache or ReadCache())
+    rulesets, firewall_gaps = read_firewalls(outputs, reader.source, reader.cache)
+    ipsets, set_gaps = read_sets(outputs, reader.source, reader.cache)
+    links = _links(reader)
+    sysctls = reader.read("sysctls", ("sysctl",), read_sysctls) or {}
+    return Namespace(
+        id=id,
+        inode=inode,
+        nsids=nsids,
+        links=links,
+        addresses=reader.read(
+            "addresses", ("ip -j addr", "ip -j -d addr", "ip -j addr show"), read_addresses
+        )
+        or (),
+        rules=tuple(
+            rule
+            for family, commands in _RULES.items()
+            for rule in reader.read_family("rules", commands, read_rules, family)
+        ),
+        routes=_routes(reader),
+        neighbours=_neighbours(reader),
+        fdb=reader.read("fdb", ("bridge -j fdb", "bridge -j fdb show"), read_fdb) or (),
+        sysctls=sysctls,
+        sockets=_sockets(reader),
+        conntrack=_conntrack(reader, sysctls),
+        rulesets=rulesets,
+        ipsets=ipsets,
+        gaps=(*reader.gaps, *firewall_gaps, *set_gaps),
+    )
+
+
+_RULES = {Family.V4: ("ip -j rule", "ip -j -4 rule"), Family.V6: ("ip -j -6 rule",)}
+
+
+class _Reading:
+    """One namespace being read: its outputs, and the gaps found so far."""
+
+    def __init__(self, outputs: Mapping[str, Output], source: str, cache: ReadCache) -> None:
+        self.outputs, self.source, self.cache = outputs, source, cache
+        self.gaps: list[Gap] = []
+
+    def has(self, command: str) -> bool:
+        """Whether a command was run and worked."""
+        output = self.outputs.get(command)
+        return output is not None and output.rc == 0
+
+    def read(self, part: str, commands: tuple[str, ...], read: _Reader[_T]) -> _T | None:
+        """The first of several equivalent commands that worked; None and a gap if none did."""
+        for command in commands:
+            if self.has(command):
+                return self.parse(part, command, read)
+        command = next((name for name in commands if name in self.outputs), commands[0])
+        output = self.outputs.get(command)
+        why = f"{command} {output.failure}" if output else f"{command} was not collected"
+        self.gaps.append(Gap(part, f"{self.source}: {why}"))
+        return None
+
+    def optional(self, part: str, command: str, read: _Reader[_T]) -> _T | None:
+        """As `read`, but a command that was not run or did not work says nothing."""
+        return self.parse(part, command, read) if self.has(command) else None
+
+    def parse(self, part: str, command: str, read: _Reader[_T]) -> _T | None:
+        """One command's text; None and a gap if it cannot be read."""
+        text = self.outputs[command].stdout
+        try:
+            return self.cache.read(command, text, partial(read, text, command))
+        except ParseError as error:
+            self.gaps.append(Gap(part, f"{self.source}: {error}"))
+            return None
+
+    def read_family(
+        self,
+        part: str,
+        commands: tuple[str, ...],
+        read: Callable[[str, Family, str], tuple[_T, ...]],
+        family: Family,
+    ) -> tuple[_T, ...]:
+        """As `read`, of one IP version; a kernel without IPv6 has none of it."""
+        output = self.outputs.get(commands[0])
+        if family is Family.V6 and output is not None and _no_ipv6(output):
+            return ()
+        return self.read(part, commands, lambda text, source: read(text, family, source)) or ()
+
+
+def _no_ipv6(output: Output) -> bool:
+    return output.rc != 0 and "not supported" in output.stderr
+
+
+def _links(reader: _Reading) -> tuple[Link, ...]:
+    links = reader.read("links", ("ip -j -d link", "ip -j -d link show"), read_links) or ()
+    if any(link.master and link.port is None for link in links):
+        for command in ("bridge -j -d link", "bridge -j link"):
+            links = with_ports(links, reader.optional("links", command, read_ports) or {})
+    return with_qdiscs(links, reader.optional("links", "tc -j qdisc", read_qdiscs) or {})
+
+
+def _routes(reader: _Reading) -> tuple[Route, ...]:
+    nexthops = reader.optional("routes", "ip -j nexthop", read_nexthops) or {}
+    routes: list[Route] = []
+    for family in (Family.V4, Family.V6):
+        flag = f"-{int(family)}"
+        command = f"ip -j {flag} route show table all"
+        found = reader.read_family("routes", (command,), read_routes, family)
+        plain = reader.outputs.get(f"ip {flag} route show table all")
+        routes += with_locks(found, plain.stdout) if plain and "lock" in plain.stdout else found
+        routes += _cached(reader, family)
+    return resolved(tuple(routes), nexthops)
+
+
+def _cached(reader: _Reading, family: Family) -> tuple[Route, ...]:
+    def read(text: str, source: str) -> tuple[Route, ...]:
+        return read_cached(text, family, source)
+
+    found = reader.optional("routes", f"ip -j -{int(family)} route show cache", read) or ()
+    for route in found:
+        if not route.cached_pmtu:
+            why = f"a followed ICMP redirect is not modelled: {route.raw}"
+            reader.gaps.append(Gap("routes", f"{reader.source}: {why}"))
+    return tuple(route for route in found if route.cached_pmtu)
+
+
+def _neighbours(reader: _Reading) -> tuple[Neighbour, ...]:
+    commands = ("ip -j neigh show nud all", "ip -j neigh", "ip -j neigh show")
+    found = reader.read("neighbours", commands, read_neighbours) or ()
+    return found + (reader.optional("neighbours", "ip -j neigh show proxy", read_neighbours) or ())
+
+
+def _sockets(reader: _Reading) -> tuple[Socket, ...]:
+    commands = [name for name in reader.outputs if name.startswith("ss ") and reader.has(name)]
+    if not commands:
+        return _proc_sockets(reader)
+    found: tuple[Socket, ...] = ()
+    for command in commands:
+        only_udp = "-u" in command.split() or "-nu" in command.split()
+
+        def read(text: str, source: str, netid: str = "udp" if only_udp else "") -> _Sockets:
+            return read_sockets(text, source, netid=netid)
+
+        found += reader.parse("sockets", command, read) or ()
+    return merged(found)
+
+
+_Sockets = tuple[Socket, ...]
+
+
+def _proc_sockets(reader: _Reading) -> tuple[Socket, ...]:
+    found: tuple[Socket, ...] = ()
+    if not any(reader.has(f"/proc/net/{name}") for name in ("tcp", "udp")):
+        return reader.read("sockets", ("ss -H -lntu",), read_sockets) or ()
+    for name, proto in _PROC_SOCKETS.items():
+
+        def read(text: str, source: str, proto: Proto = proto) -> _Sockets:
+            return read_proc_sockets(text, proto, source)
+
+        if name.endswith("6"):
+            found += reader.optional("sockets", f"/proc/net/{name}", read) or ()
+        else:
+            found += reader.read("sockets", (f"/proc/net/{name}",), read) or ()
+    return with_dual(found)
+
+
+def _conntrack(reader: _Reading, sysctls: Mapping[str, str]) -> CtTable:
+    counted = reader.outputs.get("conntrack -C")
+    count = _number(counted.stdout if counted else "")
+    if count < 0:
+        count = _number(sysctls.get("net.netfilter.nf_conntrack_count", ""))
+    limit = max(0, _number(sysctls.get("net.netfilter.nf_conntrack_max", "")))
+    listings = [name for name in reader.outputs if name.startswith("conntrack -L")]
+    if count == 0 and not any(reader.has(name) for name in listings):
+        return CtTable(limit=limit)
+    commands = (*(listings or ["conntrack -L"]), "/proc/net/nf_conntrack")
+    entries = reader.read("conntrack", commands, read_conntrack) or ()
+    for command in listings[1:]:
+        entries += reader.optional("conntrack", command, read_conntrack) or ()
+    return CtTable(tuple(dict.fromkeys(entries)), max(count, 0), limit)
+
+
+def _number(text: str) -> int:
+    """-1 when it is none."""
+    stripped = text.strip()
+    return int(stripped) if stripped.isascii() and stripped.isdigit() and len(stripped) < 12 else -1
