@@ -123,7 +123,7 @@ class _Link(Struct, frozen=True):
     link_index: int = 0
     link_netnsid: int | None = None
     linkinfo: _Info = _Info()
-    xdp: msgspec.Raw | None = None
+    xdp: object = msgspec.UNSET
 
 
 _DECODER = msgspec.json.Decoder(_Link)
@@ -184,7 +184,7 @@ _WITH_DATA = frozenset(_TUNNELS) | {"vxlan", "bridge"}
 
 
 def _tc(link: _Link) -> str:
-    if link.xdp is not None:
+    if link.xdp is not msgspec.UNSET:
         return "XDP program"
     return "" if link.qdisc in _HARMLESS_QDISC else f"qdisc {link.qdisc}"
 

@@ -34,6 +34,8 @@ def read_qdiscs(text: str, source: str) -> Mapping[str, str]:
 
 def with_qdiscs(links: tuple[Link, ...], qdiscs: Mapping[str, str]) -> tuple[Link, ...]:
     """The links, `tc` completed."""
+    if not qdiscs:
+        return links
     return tuple(
         msgspec.structs.replace(link, tc=qdiscs[link.name])
         if not link.tc and link.name in qdiscs
