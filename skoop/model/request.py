@@ -1,0 +1,35 @@
+"""One question, as asked: names are not resolved yet."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Overrides(Struct, frozen=True):
+    """What the user knows better than detection; "" leaves a value to detection."""
+
+    network_plugin: str = ""
+    proxy_mode: str = ""
+    cluster_cidr: str = ""
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """Can `src` reach `dst`?
+
+    `src` and `dst` are endpoints as a user writes them ("pod/NS/NAME", "svc/NS/NAME:http", an
+    address). `port` is the destination port, a number or the name of a Service's port, None when
+    not given. `protocol` is "tcp", "udp", "sctp" or "icmp". `namespace` completes bare names.
+    `sport` is a fixed source port (0: drawn by the client's kernel), `size` the payload in bytes
+    (0: a connection's first packet), `df` sets don't-fragment on UDP (TCP always does).
+    """
+
+    src: str
+    dst: str
+    port: int | str | None = None
+    protocol: str = "tcp"
+    namespace: str = "default"
+    sport: int = 0
+    size: int = 0
+    df: bool = False
+    provider: str = "auto"
+    overrides: Overrides = Overrides()
