@@ -119,9 +119,9 @@ def _node(lab: Lab, node: Node) -> None:
             f"addr add {node.ip6}/64 dev eth0 nodad",
             f"route add default via {node.gateway6}",
         ]
-    overlay, fdb = _overlay(cluster, node)
+    tunnel, fdb = overlay(cluster, node, families=(4, 6) if cluster.dual_stack else (4,))
     by_hand = cni.add_bridge(cluster, node) if cluster.cni == "hand" else ()
-    commands.ip(namespace, *lines, *overlay, *by_hand)
+    commands.ip(namespace, *lines, *tunnel, *by_hand)
     commands.bridge(namespace, *fdb)
     commands.sysctl(
         namespace,
@@ -132,10 +132,11 @@ def _node(lab: Lab, node: Node) -> None:
     )
 
 
-def _overlay(cluster: Cluster, node: Node) -> tuple[list[str], list[str]]:
-    """Lines of `ip` and of `bridge` for what flanneld sets up."""
+def overlay(
+    cluster: Cluster, node: Node, *, families: tuple[int, ...]
+) -> tuple[list[str], list[str]]:
+    """Lines of `ip` and of `bridge` for what flanneld sets up on a node."""
     lines, fdb = [], []
-    families = (4, 6) if cluster.dual_stack else (4,)
     for family in families:
         v4 = family == 4
         device, mtu = ("flannel.1", 1450) if v4 else ("flannel-v6.1", 1430)

@@ -22,7 +22,9 @@ def run(
 ) -> str:
     """Run a program in the namespace and give its stdout; CommandError when it fails."""
     with inside(namespace):
-        done = subprocess.run(argv, input=text, capture_output=True, text=True, env=env, check=False)
+        done = subprocess.run(
+            argv, input=text, capture_output=True, text=True, env=env, check=False
+        )
     if done.returncode:
         said = (done.stderr or done.stdout).strip()
         raise CommandError(f"{namespace.label}: {' '.join(argv)}: {said}\n{text}")

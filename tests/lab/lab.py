@@ -48,9 +48,7 @@ class Lab:
         """A client outside the cluster."""
         return self.namespaces[OUTSIDE]
 
-    def iptables(
-        self, namespace: Netns, *rules: str, family: int = 4, backend: str = ""
-    ) -> None:
+    def iptables(self, namespace: Netns, *rules: str, family: int = 4, backend: str = "") -> None:
         """Run iptables once for each line, on the cluster's backend unless another is named."""
         name = ("iptables-" if family == 4 else "ip6tables-") + (backend or self.cluster.iptables)
         for rule in rules:

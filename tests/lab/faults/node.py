@@ -1,0 +1,168 @@
+"""Faults of a node as a whole: its card, its neighbours, its sysctls, its MTUs."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tests.lab.faults.base import Fault, Target, at, dual, fault, steps, tunnelled
+from tests.lab.topology import Cluster, with_pod
+
+_NO_NEEDED = "-p icmp -m icmp --icmp-type fragmentation-needed -j DROP"
+
+
+def _big_pod(cluster: Cluster, target: Target) -> Cluster:
+    return with_pod(cluster, msgspec.structs.replace(cluster.pod(target.pod), mtu=1500))
+
+
+FAULTS: tuple[Fault, ...] = (
+    fault(
+        "neighbour-wrong-mac",
+        "neighbour/wrong-mac",
+        at("node", "ip neigh replace {pod.ip} lladdr 02:00:00:00:be:ef dev cni0 nud permanent"),
+    ),
+    fault(
+        "neighbour-of-mate",
+        "neighbour/wrong-mac",
+        at("node", "ip neigh replace {pod.ip} lladdr {mate_mac} dev cni0 nud permanent"),
+        fits=lambda _, t: bool(t.mate),
+        also=("address-conflict", "mac-mismatch"),
+    ),
+    fault(
+        "gateway-wrong-mac",
+        "neighbour/wrong-mac",
+        at("node", "ip neigh replace {node.gateway} lladdr 02:00:00:00:be:ef dev eth0"),
+        fits=lambda c, t: c.node(t.node).subnet != c.node(t.peer).subnet,
+    ),
+    fault(
+        "node-arp-ignore",
+        "sysctl/arp_ignore",
+        at("node", "sysctl ipv4/conf/all/arp_ignore=8"),
+        also=("failed", "incomplete"),
+    ),
+    fault("nic-down", "node/nic-down", at("node", "ip link set eth0 down"), also=("link-down",)),
+    fault(
+        "node-ip-changed",
+        "node/ip-changed",
+        at(
+            "node",
+            "ip addr flush dev eth0",
+            "ip addr add 172.30.{node.subnet}9.{node.index}/24 dev eth0",
+        ),
+    ),
+    fault("ip-forward-off", "sysctl/ip_forward", at("node", "sysctl ipv4/ip_forward=0")),
+    fault(
+        "bridge-forwarding-off",
+        "sysctl/per-interface-forwarding",
+        at("node", "sysctl ipv4/conf/cni0/forwarding=0"),
+    ),
+    fault(
+        "tunnel-forwarding-off",
+        "sysctl/per-interface-forwarding",
+        at("node", "sysctl ipv4/conf/flannel.1/forwarding=0"),
+        fits=tunnelled,
+    ),
+    fault(
+        "nic-forwarding-off",
+        "sysctl/per-interface-forwarding",
+        at("node", "sysctl ipv4/conf/eth0/forwarding=0"),
+    ),
+    fault(
+        "ipv6-forwarding-off",
+        "sysctl/v6-forwarding",
+        at("node", "sysctl ipv6/conf/all/forwarding=0"),
+        fits=dual,
+    ),
+    fault(
+        "node-ipv6-disabled",
+        "sysctl/disable_ipv6",
+        at("node", "sysctl ipv6/conf/all/disable_ipv6=1"),
+        fits=dual,
+    ),
+    fault(
+        "route-localnet-off",
+        "sysctl/route_localnet",
+        at("node", "sysctl ipv4/conf/all/route_localnet=0"),
+    ),
+    fault(
+        "rp-filter-strict",
+        "sysctl/rp_filter",
+        at("node", "sysctl ipv4/conf/all/rp_filter=1"),
+        harmless="routes of a clean cluster are symmetric",
+    ),
+    fault(
+        "rp-filter-strict-asymmetric",
+        "sysctl/rp_filter",
+        at(
+            "node",
+            "sysctl ipv4/conf/all/rp_filter=1",
+            "ip route del {peer.pod_cidr}",
+            "ip route add {peer.pod_cidr} via {node.gateway}",
+        ),
+        also=("asymmetric", "wrong-nexthop", "wrong-device"),
+    ),
+    fault(
+        "martian-source",
+        "route/local-table-capture",
+        at("node", "ip addr add {pod.ip}/32 dev lo"),
+        also=("address-conflict", "accept_local"),
+    ),
+    fault(
+        "pmtud-blocked",
+        "mtu/pmtud-blocked",
+        at("node", f"iptables -I OUTPUT {_NO_NEEDED}"),
+        reshape=_big_pod,
+        fits=lambda c, t: tunnelled(c, t) and c.cni == "hand",
+        also=("pod-exceeds-path",),
+    ),
+    fault(
+        "pod-mtu-too-big",
+        "mtu/pod-exceeds-path",
+        reshape=_big_pod,
+        fits=lambda c, t: tunnelled(c, t) and c.cni == "hand",
+        also=("df-too-big", "overlay-overhead", "node-mismatch"),
+    ),
+    fault(
+        "underlay-mtu-mismatch",
+        "mtu/node-mismatch",
+        at("peer", "ip link set eth0 mtu 900"),
+        also=("pod-exceeds-path", "overlay-overhead", "df-too-big"),
+    ),
+    fault(
+        "node-mtu-small-no-icmp",
+        "mtu/pmtud-blocked",
+        steps(
+            at("node", "ip link set cni0 mtu 900"),
+            at("node", f"iptables -I OUTPUT {_NO_NEEDED}"),
+        ),
+        also=("pod-exceeds-path", "node-mismatch", "df-too-big"),
+    ),
+    fault(
+        "guest-firewall",
+        "node/guest-firewall",
+        at(
+            "node",
+            "iptables -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+            "iptables -A INPUT -i lo -j ACCEPT",
+            "iptables -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT",
+            "iptables -P INPUT DROP",
+        ),
+        also=("filter-drop", "underlay-port-blocked"),
+    ),
+    fault(
+        "guest-firewall-out",
+        "node/guest-firewall",
+        at("node", "iptables -P OUTPUT DROP"),
+        also=("filter-drop", "underlay-port-blocked"),
+    ),
+    fault(
+        "guest-firewall-forward",
+        "node/guest-firewall",
+        at(
+            "node",
+            "iptables -A FORWARD -j REJECT --reject-with icmp-host-prohibited",
+            'iptables -D FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD',
+            'iptables -A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD',
+        ),
+        also=("filter-reject",),
+    ),
+)

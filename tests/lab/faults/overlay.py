@@ -1,0 +1,168 @@
+"""Faults of flannel's VXLAN: forwarding entries, neighbours, and the device itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.lab import commands
+from tests.lab.build import overlay
+from tests.lab.faults.base import Fault, Scene, Step, at, both, fault, third_node, tunnelled
+
+DEVICE = "flannel.1"
+
+
+def _made_again(change: Callable[[Scene, str], str]) -> Step:
+    """The peer's device deleted and made again, with every `ip` line changed by `change`."""
+
+    def step(scene: Scene) -> None:
+        namespace = scene.lab.node(scene.peer.name)
+        lines, fdb = overlay(scene.lab.cluster, scene.peer, families=(4,))
+        mine = [change(scene, line) for line in lines if DEVICE in line]
+        commands.ip(namespace, f"link del {DEVICE}", *mine)
+        commands.bridge(namespace, *fdb)
+
+    return step
+
+
+def _swap(old: str, new: str) -> Step:
+    return _made_again(lambda scene, line: line.replace(old, new.format(peer=scene.peer)))
+
+
+def _mac(_: Scene, line: str) -> str:
+    words = line.split()
+    if "address" in words:
+        words[words.index("address") + 1] = "02:42:0a:f4:99:99"
+    return " ".join(words)
+
+
+def _local(_: Scene, line: str) -> str:
+    words = line.split()
+    if "local" in words:
+        words[words.index("local") + 1] = "172.30.1.99"
+    return " ".join(words)
+
+
+FAULTS: tuple[Fault, ...] = (
+    fault(
+        "fdb-missing",
+        "overlay/fdb-missing",
+        at("node", f"bridge fdb del {{peer.vtep_mac}} dev {DEVICE} dst {{peer.ip}} self"),
+        fits=tunnelled,
+        also=("vtep-missing",),
+    ),
+    fault(
+        "fdb-wrong-remote",
+        "overlay/remote-wrong",
+        at("node", f"bridge fdb replace {{peer.vtep_mac}} dev {DEVICE} dst {{third.ip}} self"),
+        fits=both(tunnelled, third_node),
+        also=("fdb-wrong", "fdb-stale"),
+    ),
+    fault(
+        "fdb-dead-remote",
+        "overlay/remote-wrong",
+        at("node", f"bridge fdb replace {{peer.vtep_mac}} dev {DEVICE} dst 172.30.1.199 self"),
+        fits=tunnelled,
+        also=("fdb-wrong", "fdb-stale"),
+    ),
+    fault(
+        "vtep-neighbour-missing",
+        "overlay/vtep-missing",
+        at("node", f"ip neigh del {{peer.vtep}} dev {DEVICE}"),
+        fits=tunnelled,
+        also=("failed", "incomplete"),
+    ),
+    fault(
+        "vtep-neighbour-wrong-mac",
+        "neighbour/wrong-mac",
+        at("node", f"ip neigh replace {{peer.vtep}} lladdr 02:42:0a:f4:77:77 dev {DEVICE}"),
+        fits=tunnelled,
+        also=("fdb-missing",),
+    ),
+    fault(
+        "vtep-mac-changed",
+        "neighbour/mac-mismatch",
+        _made_again(_mac),
+        fits=tunnelled,
+        also=("wrong-mac", "fdb-stale"),
+    ),
+    fault("vni-mismatch", "overlay/vni-mismatch", _swap(" id 1 ", " id 7 "), fits=tunnelled),
+    fault(
+        "vxlan-port-mismatch",
+        "overlay/port-mismatch",
+        _swap("dstport 8472", "dstport 4789"),
+        fits=tunnelled,
+    ),
+    fault(
+        "vxlan-local-wrong",
+        "overlay/local-ip-wrong",
+        _made_again(_local),
+        fits=tunnelled,
+    ),
+    fault(
+        "tunnel-down",
+        "overlay/tunnel-down",
+        at("node", f"ip link set {DEVICE} down"),
+        fits=tunnelled,
+        also=("link-down", "none"),
+    ),
+    fault(
+        "tunnel-flapped",
+        "route/none",
+        at("node", f"ip link set {DEVICE} down", f"ip link set {DEVICE} up"),
+        fits=tunnelled,
+        also=("return-missing", "vtep-missing"),
+    ),
+    fault(
+        "tunnel-deleted",
+        "overlay/tunnel-missing",
+        at("node", f"ip link del {DEVICE}"),
+        fits=tunnelled,
+        also=("vtep-missing", "tunnel-down", "none"),
+    ),
+    fault(
+        "tunnel-mtu-small",
+        "mtu/pod-exceeds-path",
+        at("node", f"ip link set {DEVICE} mtu 900"),
+        fits=tunnelled,
+        also=("node-mismatch", "df-too-big"),
+    ),
+    fault(
+        "tunnel-no-address",
+        "overlay/local-ip-wrong",
+        at("node", f"ip addr flush dev {DEVICE}"),
+        fits=tunnelled,
+        also=("wrong-source-selection", "vtep-missing"),
+    ),
+    fault(
+        "underlay-blocks-vxlan-in",
+        "overlay/underlay-port-blocked",
+        at("node", "iptables -I INPUT -p udp -m udp --dport 8472 -j DROP"),
+        fits=tunnelled,
+        also=("filter-drop",),
+    ),
+    fault(
+        "underlay-blocks-vxlan-out",
+        "overlay/underlay-port-blocked",
+        at("node", "iptables -I OUTPUT -p udp -m udp --dport 8472 -j DROP"),
+        fits=tunnelled,
+        also=("filter-drop",),
+    ),
+    fault(
+        "underlay-rejects-vxlan",
+        "overlay/underlay-port-blocked",
+        at("node", "iptables -I INPUT -p udp -m udp --dport 8472 -j REJECT"),
+        fits=tunnelled,
+        also=("filter-reject",),
+    ),
+    fault(
+        "underlay-route-unreachable",
+        "route/unreachable",
+        at("node", "ip route add unreachable {peer.ip}/32"),
+    ),
+    fault(
+        "underlay-neighbour-wrong",
+        "neighbour/wrong-mac",
+        at("node", "ip neigh replace {peer.ip} lladdr 02:00:00:00:be:ef dev eth0 nud permanent"),
+        fits=lambda c, t: c.node(t.node).subnet == c.node(t.peer).subnet,
+    ),
+)

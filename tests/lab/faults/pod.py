@@ -1,0 +1,176 @@
+"""Faults inside a pod's own namespace."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tests.lab.faults.base import Fault, Target, at, dual, fault
+from tests.lab.topology import CLUSTER_CIDR, SERVICE_CIDR, Cluster, Listener, with_pod
+
+
+def _listeners(cluster: Cluster, target: Target, listeners: tuple[Listener, ...]) -> Cluster:
+    pod = cluster.pod(target.pod)
+    return with_pod(cluster, msgspec.structs.replace(pod, listeners=listeners))
+
+
+def _no_listener(cluster: Cluster, target: Target) -> Cluster:
+    return _listeners(cluster, target, ())
+
+
+def _loopback_only(cluster: Cluster, target: Target) -> Cluster:
+    old = cluster.pod(target.pod).listeners
+    return _listeners(
+        cluster, target, tuple(Listener(x.protocol, x.port, "127.0.0.1") for x in old)
+    )
+
+
+def _other_protocol(cluster: Cluster, target: Target) -> Cluster:
+    old = cluster.pod(target.pod).listeners
+    swap = {"tcp": "udp", "udp": "tcp"}
+    return _listeners(cluster, target, tuple(Listener(swap[x.protocol], x.port) for x in old))
+
+
+FAULTS: tuple[Fault, ...] = (
+    fault("pod-no-listener", "pod/nothing-listening", reshape=_no_listener),
+    fault("pod-loopback-listener", "pod/loopback-only-listener", reshape=_loopback_only),
+    fault("pod-wrong-protocol", "pod/wrong-protocol-listener", reshape=_other_protocol),
+    fault(
+        "pod-link-down", "veth/link-down", at("pod", "ip link set eth0 down"), also=("peer-down",)
+    ),
+    fault(
+        "pod-no-default-route",
+        "veth/pod-default-route-missing",
+        at("pod", "ip route del default"),
+    ),
+    fault(
+        "pod-no-routes",
+        "veth/pod-default-route-missing",
+        at("pod", "ip route del default", f"ip route del {CLUSTER_CIDR}"),
+    ),
+    fault(
+        "pod-wrong-netmask",
+        "veth/wrong-mask",
+        at(
+            "pod",
+            "ip addr add {pod.ip}/16 dev eth0",
+            "ip addr del {pod.ip}/24 dev eth0",
+            f"ip route del {CLUSTER_CIDR} via {{node.pod_gateway}}",
+        ),
+    ),
+    fault(
+        "pod-gateway-wrong-mac",
+        "neighbour/wrong-mac",
+        at(
+            "pod",
+            "ip neigh replace {node.pod_gateway} lladdr 02:00:00:00:be:ef dev eth0 nud permanent",
+        ),
+    ),
+    fault(
+        "pod-input-drop",
+        "netfilter/filter-drop",
+        at("pod", "iptables -A INPUT -p tcp -m tcp --dport 8080 -j DROP"),
+    ),
+    fault(
+        "pod-input-policy-drop",
+        "netfilter/filter-drop",
+        at("pod", "iptables -P INPUT DROP", "iptables -A INPUT -i lo -j ACCEPT"),
+    ),
+    fault(
+        "pod-output-reject",
+        "netfilter/filter-reject",
+        at("pod", f"iptables -A OUTPUT -d {SERVICE_CIDR} -j REJECT"),
+    ),
+    fault("pod-lo-down", "veth/link-down", at("pod", "ip link set lo down")),
+    fault(
+        "pod-blackhole-route",
+        "route/blackhole",
+        at("pod", f"ip route add blackhole {SERVICE_CIDR}"),
+    ),
+    fault(
+        "pod-prohibit-route", "route/prohibit", at("pod", "ip route add prohibit {peer.pod_cidr}")
+    ),
+    fault(
+        "pod-unreachable-route",
+        "route/unreachable",
+        at("pod", "ip route add unreachable {peer.pod_cidr}"),
+    ),
+    fault(
+        "pod-route-shadow",
+        "route/wrong-nexthop",
+        at("pod", "ip route add {other.ip}/32 via 10.244.{node.index}.250 dev eth0"),
+        also=("shadowed-by-more-specific",),
+    ),
+    fault(
+        "pod-onlink-peer",
+        "route/wrong-device",
+        at("pod", "ip route add {peer.pod_cidr} dev eth0"),
+        also=("shadowed-by-more-specific", "wrong-mask"),
+    ),
+    fault(
+        "pod-rule-blackhole",
+        "route/policy-rule-captures",
+        at("pod", f"ip rule add to {SERVICE_CIDR} pref 100 blackhole"),
+    ),
+    fault(
+        "pod-rule-empty-main",
+        "route/policy-rule-missing",
+        at("pod", "ip rule del pref 32766"),
+    ),
+    fault("pod-no-address", "veth/ip-mismatch-api-vs-netns", at("pod", "ip addr flush dev eth0")),
+    fault(
+        "pod-other-address",
+        "veth/ip-mismatch-api-vs-netns",
+        at(
+            "pod",
+            "ip addr flush dev eth0",
+            "ip addr add 10.244.{node.index}.200/24 dev eth0",
+            "ip route add default via {node.pod_gateway}",
+        ),
+    ),
+    fault(
+        "pod-redirect-broken",
+        "pod/sidecar-redirect-broken",
+        at("pod", "iptables -t nat -A OUTPUT -p tcp ! -o lo -j REDIRECT --to-ports 15001"),
+        also=("nothing-listening",),
+    ),
+    fault(
+        "pod-inbound-redirect-broken",
+        "pod/sidecar-redirect-broken",
+        at("pod", "iptables -t nat -A PREROUTING -p tcp -j REDIRECT --to-ports 15006"),
+        also=("nothing-listening",),
+    ),
+    fault(
+        "pod-rp-filter",
+        "sysctl/rp_filter",
+        at("pod", "sysctl ipv4/conf/all/rp_filter=1"),
+        harmless="a pod has one interface, and its routes lead back to it",
+    ),
+    fault(
+        "pod-rp-filter-asymmetric",
+        "sysctl/rp_filter",
+        at(
+            "pod",
+            "sysctl ipv4/conf/all/rp_filter=1",
+            "ip route add {peer.pod_cidr} dev lo",
+        ),
+        also=("wrong-device", "shadowed-by-more-specific"),
+    ),
+    fault(
+        "pod-ipv6-disabled",
+        "sysctl/disable_ipv6",
+        at("pod", "sysctl ipv6/conf/all/disable_ipv6=1"),
+        fits=dual,
+    ),
+    fault(
+        "pod-arp-ignore",
+        "sysctl/arp_ignore",
+        at("pod", "sysctl ipv4/conf/all/arp_ignore=8"),
+        also=("failed", "incomplete"),
+    ),
+    fault("pod-arp-off", "neighbour/failed", at("pod", "ip link set dev eth0 arp off")),
+    fault(
+        "pod-localnet-address",
+        "route/local-table-capture",
+        at("pod", "ip addr add {other.ip}/32 dev lo"),
+    ),
+)

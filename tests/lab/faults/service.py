@@ -1,0 +1,259 @@
+"""Faults of Services: in the API objects, and in what kube-proxy wrote."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tests.lab import commands
+from tests.lab.faults.base import Fault, Scene, Step, Target, at, fault
+from tests.lab.topology import Cluster, Service, ServicePort, with_service
+
+
+def _changed(cluster: Cluster, target: Target, **fields: object) -> Cluster:
+    service = cluster.service(target.service)
+    return with_service(cluster, msgspec.structs.replace(service, **fields))
+
+
+def _no_endpoints(cluster: Cluster, target: Target) -> Cluster:
+    return _changed(cluster, target, backends=())
+
+
+def _unready(cluster: Cluster, target: Target) -> Cluster:
+    old = cluster.service(target.service).backends
+    return _changed(
+        cluster, target, backends=tuple(msgspec.structs.replace(b, ready=False) for b in old)
+    )
+
+
+def _wrong_target(cluster: Cluster, target: Target) -> Cluster:
+    ports = cluster.service(target.service).ports
+    wrong: tuple[ServicePort, ...] = tuple(
+        msgspec.structs.replace(p, target_port=p.target_port + 11) for p in ports
+    )
+    return _changed(cluster, target, ports=wrong)
+
+
+def _stale(cluster: Cluster, target: Target) -> Cluster:
+    """A pod was made again with another address, and the slice still has the old one."""
+    first, *rest = cluster.service(target.service).backends
+    old = msgspec.structs.replace(first, ip=first.ip.rpartition(".")[0] + ".222")
+    return _changed(cluster, target, backends=(old, *rest))
+
+
+def _all_stale(cluster: Cluster, target: Target) -> Cluster:
+    backends = tuple(
+        msgspec.structs.replace(b, ip=b.ip.rpartition(".")[0] + f".{230 + i}")
+        for i, b in enumerate(cluster.service(target.service).backends)
+    )
+    return _changed(cluster, target, backends=backends)
+
+
+def _local_only(cluster: Cluster, target: Target) -> Cluster:
+    """Both policies Local, and no endpoint on the target node."""
+    service = cluster.service(target.service)
+    elsewhere = tuple(b for b in service.backends if b.node != target.node)
+    return _changed(cluster, target, backends=elsewhere, internal_local=True, external_local=True)
+
+
+def _external_local(cluster: Cluster, target: Target) -> Cluster:
+    service = cluster.service(target.service)
+    elsewhere = tuple(b for b in service.backends if b.node != target.node)
+    return _changed(cluster, target, backends=elsewhere, external_local=True)
+
+
+def _away(cluster: Cluster, target: Target) -> bool:
+    return any(b.node != target.node and b.ready for b in cluster.service(target.service).backends)
+
+
+def _ranges(cluster: Cluster, target: Target) -> Cluster:
+    return _changed(
+        cluster, target, source_ranges=("192.0.2.0/24",), load_balancer_ips=("172.30.9.90",)
+    )
+
+
+def _affinity(cluster: Cluster, target: Target) -> Cluster:
+    return _changed(cluster, target, affinity=True)
+
+
+def _without_rules(text: str, *, table: str = "nat") -> Step:
+    """Every rule of a node that holds a text, deleted; the chains stay."""
+
+    def step(scene: Scene) -> None:
+        node, backend = scene.lab.node(scene.node.name), scene.lab.cluster.iptables
+        wanted = text.format(service=_named(scene.service), sep=scene.field("sep_chain"))
+        saved = commands.run(node, (f"iptables-{backend}-save", "-t", table))
+        for line in saved.splitlines():
+            if line.startswith("-A ") and wanted in line:
+                scene.lab.iptables(node, f"-t {table} -D {line[3:]}")
+
+    return step
+
+
+def _named(service: Service) -> str:
+    return f"{service.namespace}/{service.name}:"
+
+
+def _stale_udp(scene: Scene) -> None:
+    """A translation to an address nobody has any more, for one client port."""
+    port = next((p for p in scene.service.ports if p.protocol == "udp"), None)
+    if port is None:
+        return
+    commands.run(
+        scene.lab.node(scene.node.name),
+        (
+            *("conntrack", "-I", "-p", "udp", "-t", "600"),
+            *("-s", scene.pod.ip, "-d", scene.service.cluster_ip),
+            *("--sport", "5555", "--dport", str(port.port)),
+            *("-r", f"10.244.{scene.peer.index}.240", "-q", scene.pod.ip),
+            *("--reply-port-src", str(port.target_port), "--reply-port-dst", "5555"),
+        ),
+    )
+
+
+def _has_udp(cluster: Cluster, target: Target) -> bool:
+    return any(p.protocol == "udp" for p in cluster.service(target.service).ports)
+
+
+def _has_node_port(cluster: Cluster, target: Target) -> bool:
+    return bool(cluster.service(target.service).ports[0].node_port)
+
+
+FAULTS: tuple[Fault, ...] = (
+    fault(
+        "service-no-endpoints",
+        "endpoints/none",
+        reshape=_no_endpoints,
+        also=("no-endpoints", "selector-matches-nothing"),
+    ),
+    fault(
+        "service-all-unready",
+        "endpoints/all-unready",
+        reshape=_unready,
+        also=("container-not-ready",),
+    ),
+    fault(
+        "service-wrong-target-port",
+        "service/targetport-mismatch",
+        reshape=_wrong_target,
+        also=("nothing-listening",),
+    ),
+    fault(
+        "endpoint-stale",
+        "endpoints/slice-stale",
+        reshape=_stale,
+        also=("dnat-to-dead-endpoint",),
+    ),
+    fault(
+        "endpoints-all-stale",
+        "endpoints/slice-stale",
+        reshape=_all_stale,
+        also=("dnat-to-dead-endpoint",),
+    ),
+    fault(
+        "service-local-only",
+        "service/itp-local-no-endpoint",
+        reshape=_local_only,
+        fits=_away,
+        also=("etp-local-no-endpoint",),
+    ),
+    fault(
+        "service-external-local",
+        "service/etp-local-no-endpoint",
+        reshape=_external_local,
+        fits=lambda c, t: _away(c, t) and _has_node_port(c, t),
+    ),
+    fault("service-source-ranges", "service/source-range-deny", reshape=_ranges),
+    fault(
+        "service-affinity",
+        "service/affinity-stale",
+        reshape=_affinity,
+        harmless="a fresh client has no memory; all endpoints can still be drawn",
+    ),
+    fault(
+        "service-entry-missing",
+        "service/svc-chain-missing",
+        _without_rules("{service}"),
+        also=("rules-stale", "missing-chain"),
+    ),
+    fault(
+        "service-chain-empty",
+        "service/svc-chain-missing",
+        at("node", "iptables -t nat -F {svc_chain}"),
+        also=("rules-stale", "missing-chain"),
+    ),
+    fault(
+        "endpoint-chain-empty",
+        "service/sep-chain-missing",
+        at("node", "iptables -t nat -F {sep_chain}"),
+        also=("rules-stale", "missing-chain"),
+    ),
+    fault(
+        "endpoint-dead",
+        "conntrack/dnat-to-dead-endpoint",
+        at(
+            "node",
+            "iptables -t nat -I {sep_chain} -p {service_port.protocol} "
+            "-j DNAT --to-destination 10.244.{peer.index}.241:{service_port.target_port}",
+        ),
+        also=("rules-stale",),
+    ),
+    fault(
+        "proxy-hooks-missing",
+        "service/proxy-not-running",
+        at(
+            "node",
+            "iptables -t nat -D PREROUTING -m comment "
+            '--comment "kubernetes service portals" -j KUBE-SERVICES',
+        ),
+        also=("svc-chain-missing", "missing-chain", "rules-stale"),
+    ),
+    fault(
+        "nat-flushed",
+        "service/proxy-not-running",
+        at("node", "iptables -t nat -F"),
+        also=("rules-stale", "svc-chain-missing", "missing-chain", "masquerade-missing"),
+    ),
+    fault(
+        "kube-postrouting-empty",
+        "netfilter/masquerade-missing",
+        at("node", "iptables -t nat -F KUBE-POSTROUTING"),
+        also=("hairpin-masq-missing", "rules-stale"),
+    ),
+    fault(
+        "mark-masq-empty",
+        "netfilter/masquerade-missing",
+        at("node", "iptables -t nat -F KUBE-MARK-MASQ"),
+        also=("hairpin-masq-missing", "rules-stale", "missing-chain"),
+    ),
+    fault(
+        "nodeport-blocked",
+        "service/nodeport-blocked",
+        at(
+            "node",
+            "iptables -t raw -I PREROUTING -p {service_port.protocol} "
+            "--dport {service_port.node_port} -j DROP",
+        ),
+        fits=_has_node_port,
+        also=("raw-drop",),
+    ),
+    fault(
+        "nodeport-rules-missing",
+        "service/svc-chain-missing",
+        at("node", "iptables -t nat -F KUBE-NODEPORTS"),
+        fits=_has_node_port,
+        also=("rules-stale", "missing-chain", "nodeport-blocked"),
+    ),
+    fault(
+        "balancer-address-unprogrammed",
+        "service/externalip-unprogrammed",
+        _without_rules("{service}", table="nat"),
+        reshape=lambda c, t: _changed(c, t, external_ips=("172.30.8.80",)),
+        also=("svc-chain-missing", "rules-stale", "missing-chain"),
+    ),
+    fault(
+        "conntrack-stale-udp",
+        "conntrack/stale-udp-entry",
+        _stale_udp,
+        fits=_has_udp,
+    ),
+)

@@ -1,0 +1,119 @@
+"""Faults of the wire between a pod and its node, and of the bridge it ends in."""
+
+from __future__ import annotations
+
+from tests.lab.faults.base import Fault, at, fault, has_mate
+
+FAULTS: tuple[Fault, ...] = (
+    fault(
+        "veth-host-down",
+        "veth/link-down",
+        at("node", "ip link set {veth} down"),
+        also=("peer-down",),
+    ),
+    fault(
+        "veth-detached",
+        "bridge/port-unattached",
+        at("node", "ip link set {veth} nomaster"),
+        also=("wrong-master",),
+    ),
+    fault(
+        "veth-wrong-bridge",
+        "bridge/wrong-bridge",
+        at(
+            "node",
+            "ip link add docker0 type bridge",
+            "ip link set docker0 up",
+            "ip link set {veth} master docker0",
+        ),
+        also=("wrong-master",),
+    ),
+    fault(
+        "veth-deleted",
+        "veth/veth-missing",
+        at("node", "ip link del {veth}"),
+        also=("peer-missing",),
+    ),
+    fault(
+        "veth-host-mtu-small",
+        "mtu/node-mismatch",
+        at("node", "ip link set {veth} mtu 900"),
+        also=("pod-exceeds-path", "df-too-big"),
+    ),
+    fault(
+        "veth-pod-mtu-small",
+        "mtu/node-mismatch",
+        at("pod", "ip link set eth0 mtu 900"),
+        also=("pod-exceeds-path", "df-too-big"),
+    ),
+    fault("bridge-down", "bridge/down", at("node", "ip link set cni0 down")),
+    fault("bridge-deleted", "bridge/missing", at("node", "ip link del cni0")),
+    fault(
+        "bridge-no-address",
+        "bridge/address-missing",
+        at("node", "ip addr flush dev cni0"),
+        also=("none", "return-missing"),
+    ),
+    fault(
+        "bridge-hairpin-off",
+        "bridge/hairpin-off",
+        at("node", "bridge link set dev {veth} hairpin off"),
+    ),
+    fault(
+        "bridge-port-blocking",
+        "bridge/stp-blocking",
+        at("node", "bridge link set dev {veth} state 4"),
+    ),
+    fault(
+        "bridge-port-disabled",
+        "bridge/stp-blocking",
+        at("node", "bridge link set dev {veth} state 0"),
+        also=("port-disabled",),
+    ),
+    fault(
+        "bridge-ports-isolated",
+        "bridge/port-isolated",
+        at(
+            "node",
+            "bridge link set dev {veth} isolated on",
+            "bridge link set dev {mate_veth} isolated on",
+        ),
+        fits=has_mate,
+    ),
+    fault(
+        "bridge-nf-call-off",
+        "sysctl/bridge-nf-call",
+        at("node", "sysctl bridge/bridge-nf-call-iptables=0"),
+        also=("br-netfilter-absent",),
+        fits=has_mate,
+    ),
+    fault(
+        "bridge-no-learning-no-flood",
+        "neighbour/fdb-missing",
+        at("node", "bridge link set dev {veth} learning off flood off"),
+        also=("fdb-stale", "fdb-missing"),
+    ),
+    fault(
+        "bridge-fdb-wrong-port",
+        "neighbour/fdb-stale",
+        at("node", "bridge fdb replace {pod_mac} dev {mate_veth} master static"),
+        fits=has_mate,
+        also=("fdb-wrong",),
+    ),
+    fault(
+        "bridge-mtu-small",
+        "mtu/pod-exceeds-path",
+        at("node", "ip link set cni0 mtu 900"),
+        also=("node-mismatch", "df-too-big"),
+    ),
+    fault(
+        "bridge-wrong-address",
+        "bridge/address-missing",
+        at(
+            "node",
+            "ip addr flush dev cni0",
+            "ip addr add 10.244.{node.index}.253/24 dev cni0",
+        ),
+        also=("failed", "incomplete", "wrong-nexthop", "nexthop-offlink"),
+    ),
+)

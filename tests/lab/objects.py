@@ -1,0 +1,292 @@
+"""The Kubernetes objects of a lab cluster, as the API would list them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from tests.lab.topology import (
+    CLUSTER_CIDR,
+    CLUSTER_CIDR6,
+    Backend,
+    Cluster,
+    Node,
+    Pod,
+    Service,
+    ServicePort,
+)
+
+Object = dict[str, Any]
+FLANNEL_NAMESPACE = "kube-flannel"
+
+
+def lists(cluster: Cluster) -> dict[str, Object]:
+    """Resource name ("pods") to its List."""
+    every = {
+        "namespaces": ("v1", "Namespace", map(_namespace, _namespaces(cluster))),
+        "nodes": ("v1", "Node", (_node(cluster, n) for n in cluster.nodes)),
+        "pods": ("v1", "Pod", (_pod(cluster, p) for p in cluster.pods)),
+        "services": ("v1", "Service", (_service(cluster, s) for s in cluster.services)),
+        "endpointslices": ("discovery.k8s.io/v1", "EndpointSlice", _slices(cluster)),
+        "configmaps": ("v1", "ConfigMap", _config_maps(cluster)),
+        "daemonsets": ("apps/v1", "DaemonSet", _daemon_sets(cluster)),
+        "networkpolicies": ("networking.k8s.io/v1", "NetworkPolicy", ()),
+    }
+    return {name: _list(*parts) for name, parts in every.items()}
+
+
+def pod_uid(pod: Pod) -> str:
+    """A uid that stays the same from run to run."""
+    return str(uuid5(NAMESPACE_URL, f"skoop-lab/{pod.id}"))
+
+
+def _list(version: str, kind: str, items: Iterable[Object]) -> Object:
+    complete = [{"apiVersion": version, "kind": kind, **item} for item in items]
+    return {"apiVersion": "v1", "kind": "List", "metadata": {}, "items": complete}
+
+
+def _namespaces(cluster: Cluster) -> list[str]:
+    return sorted({"kube-system", FLANNEL_NAMESPACE, *(p.namespace for p in cluster.pods)})
+
+
+def _namespace(name: str) -> Object:
+    labels = {"kubernetes.io/metadata.name": name}
+    return {"metadata": {"name": name, "labels": labels}, "status": {"phase": "Active"}}
+
+
+def _families(cluster: Cluster, four: str, six: str) -> list[str]:
+    return [four, six] if cluster.dual_stack and six else [four]
+
+
+def _node(cluster: Cluster, node: Node) -> Object:
+    prefix = "flannel.alpha.coreos.com"
+    notes = {
+        f"{prefix}/kube-subnet-manager": "true",
+        f"{prefix}/backend-type": cluster.backend,
+        f"{prefix}/public-ip": node.ip,
+        f"{prefix}/backend-data": "null",
+    }
+    if cluster.backend == "vxlan":
+        notes[f"{prefix}/backend-data"] = json.dumps({"VNI": 1, "VtepMAC": node.vtep_mac})
+    if cluster.dual_stack:
+        notes[f"{prefix}/public-ipv6"] = node.ip6
+        if cluster.backend == "vxlan":
+            data = {"VNI": 1, "VtepMAC": node.vtep6_mac}
+            notes[f"{prefix}/backend-v6-data"] = json.dumps(data)
+    addresses = [
+        {"type": "InternalIP", "address": a} for a in _families(cluster, node.ip, node.ip6)
+    ]
+    return {
+        "metadata": {
+            "name": node.name,
+            "annotations": notes,
+            "labels": {"kubernetes.io/hostname": node.name, "kubernetes.io/os": "linux"},
+        },
+        "spec": {
+            "podCIDR": node.pod_cidr,
+            "podCIDRs": _families(cluster, node.pod_cidr, node.pod_cidr6),
+        },
+        "status": {
+            "addresses": [*addresses, {"type": "Hostname", "address": node.name}],
+            "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}],
+            "nodeInfo": {"kubeletVersion": "v1.36.2", "operatingSystem": "linux"},
+        },
+    }
+
+
+def _labels(cluster: Cluster, pod: Pod) -> dict[str, str]:
+    labels = {"app": pod.name}
+    for service in cluster.services:
+        if any(b.pod == pod.name for b in service.backends):
+            labels[f"lab/{service.name}"] = "yes"
+    return labels
+
+
+def _pod(cluster: Cluster, pod: Pod) -> Object:
+    node = cluster.node(pod.node)
+    addresses = _families(cluster, pod.ip, pod.ip6)
+    ready = not any(b.pod == pod.name and not b.ready for s in cluster.services for b in s.backends)
+    word = "True" if ready else "False"
+    ports: list[Object] = [
+        {"containerPort": x.port, "protocol": x.protocol.upper()} for x in pod.listeners
+    ]
+    for forwarded in pod.host_ports:
+        for port in ports:
+            same = port["protocol"] == forwarded.protocol.upper()
+            if same and port["containerPort"] == forwarded.port:
+                port["hostPort"] = forwarded.host_port
+    if pod.host_network:
+        for port in ports:
+            port["hostPort"] = port["containerPort"]
+    container = {"name": "c", "image": "lab/server:1", "ports": ports}
+    spec: Object = {"nodeName": pod.node, "restartPolicy": "Always", "containers": [container]}
+    if pod.host_network:
+        spec["hostNetwork"] = True
+    return {
+        "metadata": {
+            "name": pod.name,
+            "namespace": pod.namespace,
+            "uid": pod_uid(pod),
+            "labels": _labels(cluster, pod),
+        },
+        "spec": spec,
+        "status": {
+            "phase": "Running",
+            "conditions": [
+                {"type": "Initialized", "status": "True"},
+                {"type": "Ready", "status": word},
+                {"type": "ContainersReady", "status": word},
+                {"type": "PodScheduled", "status": "True"},
+            ],
+            "containerStatuses": [
+                {
+                    "name": "c",
+                    "image": "lab/server:1",
+                    "ready": ready,
+                    "started": True,
+                    "restartCount": 0,
+                    "containerID": f"containerd://{pod_uid(pod).replace('-', '') * 2}",
+                    "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}},
+                }
+            ],
+            "hostIP": node.ip,
+            "hostIPs": [{"ip": a} for a in _families(cluster, node.ip, node.ip6)],
+            "podIP": pod.ip,
+            "podIPs": [{"ip": a} for a in addresses],
+        },
+    }
+
+
+def _service(cluster: Cluster, service: Service) -> Object:
+    cluster_ips = _families(cluster, service.cluster_ip, service.cluster_ip6)
+    spec: Object = {
+        "type": service.kind,
+        "clusterIP": service.cluster_ip,
+        "clusterIPs": cluster_ips,
+        "ipFamilies": ["IPv4", "IPv6"][: len(cluster_ips)],
+        "ipFamilyPolicy": "RequireDualStack" if len(cluster_ips) > 1 else "SingleStack",
+        "internalTrafficPolicy": "Local" if service.internal_local else "Cluster",
+        "sessionAffinity": "ClientIP" if service.affinity else "None",
+        "selector": {f"lab/{service.name}": "yes"},
+        "ports": [_service_port(p) for p in service.ports],
+    }
+    if service.affinity:
+        spec["sessionAffinityConfig"] = {"clientIP": {"timeoutSeconds": 10800}}
+    if service.external_ips:
+        spec["externalIPs"] = list(service.external_ips)
+    if service.kind != "ClusterIP" or service.external_ips:
+        spec["externalTrafficPolicy"] = "Local" if service.external_local else "Cluster"
+    if service.source_ranges:
+        spec["loadBalancerSourceRanges"] = list(service.source_ranges)
+    balancer: Object = {}
+    if service.load_balancer_ips:
+        ingress = [{"ip": ip, "ipMode": "VIP"} for ip in service.load_balancer_ips]
+        balancer = {"ingress": ingress}
+    return {
+        "metadata": {"name": service.name, "namespace": service.namespace},
+        "spec": spec,
+        "status": {"loadBalancer": balancer},
+    }
+
+
+def _service_port(port: ServicePort) -> Object:
+    made: Object = {
+        "name": port.name,
+        "port": port.port,
+        "targetPort": port.target_port,
+        "protocol": port.protocol.upper(),
+    }
+    if port.node_port:
+        made["nodePort"] = port.node_port
+    return made
+
+
+def _slices(cluster: Cluster) -> Iterable[Object]:
+    for service in cluster.services:
+        ports = [
+            {"name": p.name, "port": p.target_port, "protocol": p.protocol.upper()}
+            for p in service.ports
+        ]
+        families = [("IPv4", "")]
+        if cluster.dual_stack and service.cluster_ip6:
+            families.append(("IPv6", "6"))
+        for family, ending in families:
+            endpoints = [_endpoint(service, b, six=bool(ending)) for b in service.backends]
+            yield {
+                "metadata": {
+                    "name": f"{service.name}-{family.lower()}",
+                    "namespace": service.namespace,
+                    "labels": {"kubernetes.io/service-name": service.name},
+                },
+                "addressType": family,
+                "endpoints": endpoints,
+                "ports": ports,
+            }
+
+
+def _endpoint(service: Service, backend: Backend, *, six: bool) -> Object:
+    target = {"kind": "Pod", "namespace": service.namespace, "name": backend.pod}
+    return {
+        "addresses": [backend.ip6 if six else backend.ip],
+        "conditions": {"ready": backend.ready, "serving": backend.ready, "terminating": False},
+        "nodeName": backend.node,
+        "targetRef": target,
+    }
+
+
+def _config_maps(cluster: Cluster) -> Iterable[Object]:
+    backend: Object = {"Type": cluster.backend}
+    if cluster.backend == "vxlan":
+        backend |= {"VNI": 1, "Port": 8472}
+        if cluster.direct_routing:
+            backend["DirectRouting"] = True
+    network: Object = {"Network": CLUSTER_CIDR, "Backend": backend}
+    if cluster.dual_stack:
+        network |= {"EnableIPv6": True, "IPv6Network": CLUSTER_CIDR6}
+    delegate = {"hairpinMode": cluster.hairpin, "isDefaultGateway": True}
+    plugins = [
+        {"type": "flannel", "delegate": delegate},
+        {"type": "portmap", "capabilities": {"portMappings": True}},
+    ]
+    cni = {"name": "cbr0", "cniVersion": "0.4.0", "plugins": plugins}
+    yield {
+        "metadata": {"name": "kube-flannel-cfg", "namespace": FLANNEL_NAMESPACE},
+        "data": {"net-conf.json": json.dumps(network), "cni-conf.json": json.dumps(cni)},
+    }
+    cidrs = CLUSTER_CIDR + ("," + CLUSTER_CIDR6 if cluster.dual_stack else "")
+    config = (
+        "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n"
+        f"mode: iptables\nclusterCIDR: {cidrs}\n"
+    )
+    yield {
+        "metadata": {"name": "kube-proxy", "namespace": "kube-system"},
+        "data": {"config.conf": config},
+    }
+
+
+def _daemon_sets(cluster: Cluster) -> Iterable[Object]:
+    flannel = ["/opt/bin/flanneld", "--ip-masq", "--kube-subnet-mgr"]
+    proxy = ["/usr/local/bin/kube-proxy", "--config=/var/lib/kube-proxy/config.conf"]
+    yield _daemon_set(cluster, FLANNEL_NAMESPACE, "kube-flannel-ds", "kube-flannel", flannel)
+    yield _daemon_set(cluster, "kube-system", "kube-proxy", "kube-proxy", proxy)
+
+
+def _daemon_set(
+    cluster: Cluster, namespace: str, name: str, container: str, command: list[str]
+) -> Object:
+    labels = {"app": name}
+    spec = {
+        "hostNetwork": True,
+        "containers": [{"name": container, "image": f"{container}:1", "command": command}],
+    }
+    count = len(cluster.nodes)
+    return {
+        "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": spec},
+        },
+        "status": {"desiredNumberScheduled": count, "numberReady": count},
+    }
