@@ -1,0 +1,96 @@
+"""All detections together, under what the user says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Set
+
+from msgspec import structs
+
+from skoop.cluster.detect.cidrs import Cidrs, detect_pod_cidrs, detect_service_cidrs
+from skoop.cluster.detect.cni import detect_cni
+from skoop.cluster.detect.facts import BY_USER, ClusterFacts, Cni, Fact, Overrides
+from skoop.cluster.detect.flannel import detect_flannel
+from skoop.cluster.detect.kubeproxy import cidrs, detect_proxy
+from skoop.errors import UsageError
+from skoop.model.kube import Inventory
+from skoop.netstack.state import Namespace
+from skoop.service.config import ProxyConfig, ProxyMode
+
+_NO_OVERRIDES = Overrides()
+_NO_CHAINS: Mapping[str, Set[str]] = {}
+# "kubernetes ZONES..." in a Corefile; the first zone that is not for reverse names.
+_COREFILE_ZONE = re.compile(r"^\s*kubernetes[ \t]+([^\s{]+)", re.MULTILINE)
+
+
+def detect(
+    inventory: Inventory,
+    hosts: Mapping[str, Namespace],
+    *,
+    iptables_chains: Mapping[str, Set[str]] = _NO_CHAINS,
+    overrides: Overrides = _NO_OVERRIDES,
+) -> ClusterFacts:
+    """Find out about a cluster.
+
+    `hosts` are the nodes' own network namespaces by node name, as far as collected;
+    `iptables_chains` the names of all iptables chains of a node ("KUBE-SERVICES"). Raises
+    UsageError for an override that means nothing.
+    """
+    proxy, proxy_notes = detect_proxy(inventory, hosts, iptables_chains)
+    proxy = _override_proxy(proxy, overrides)
+    flannel, flannel_notes = detect_flannel(inventory)
+    pods, pod_notes = detect_pod_cidrs(inventory, proxy, flannel)
+    services, service_notes = detect_service_cidrs(inventory)
+    return ClusterFacts(
+        cni=_override_cni(detect_cni(inventory, hosts), overrides),
+        proxy_mode=Fact(proxy.value.mode, proxy.source, proxy.certain),
+        proxy=proxy,
+        pod_cidrs=_override_cidrs(pods, overrides.cluster_cidr, "--cluster-cidr"),
+        service_cidrs=_override_cidrs(services, overrides.service_cidr, "--service-cidr"),
+        flannel=flannel,
+        cluster_domain=_cluster_domain(inventory, overrides),
+        notes=(*proxy_notes, *flannel_notes, *pod_notes, *service_notes),
+    )
+
+
+def _override_cni(found: Fact[Cni], overrides: Overrides) -> Fact[Cni]:
+    name = overrides.network_plugin
+    if not name:
+        return found
+    try:
+        return Fact(Cni(name.lower()), BY_USER)
+    except ValueError as error:
+        known = ", ".join(each.value for each in Cni)
+        raise UsageError(f"{name[:60]!r} is not a network plugin skoop knows: {known}") from error
+
+
+def _override_proxy(found: Fact[ProxyConfig], overrides: Overrides) -> Fact[ProxyConfig]:
+    name = overrides.proxy_mode
+    if not name:
+        return found
+    try:
+        mode = ProxyMode(name.lower())
+    except ValueError as error:
+        known = ", ".join(each.value for each in ProxyMode)
+        raise UsageError(f"{name[:60]!r} is not a proxy mode: {known}") from error
+    return Fact(structs.replace(found.value, mode=mode), BY_USER)
+
+
+def _override_cidrs(found: Cidrs, text: str, flag: str) -> Cidrs:
+    if not text:
+        return found
+    try:
+        return Fact(cidrs(text), BY_USER)
+    except ValueError as error:
+        raise UsageError(f"{flag} {text[:60]!r}: {error}") from error
+
+
+def _cluster_domain(inventory: Inventory, overrides: Overrides) -> Fact[str]:
+    if overrides.cluster_domain:
+        return Fact(overrides.cluster_domain.strip("."), BY_USER)
+    for each in inventory.config_maps:
+        match = _COREFILE_ZONE.search(each.data.get("Corefile", ""))
+        if match and not match[1].endswith(".arpa"):
+            source = f"Corefile of ConfigMap {each.namespace}/{each.name}"
+            return Fact(match[1].rstrip("."), source)
+    return Fact("cluster.local", "Kubernetes' default", certain=False)

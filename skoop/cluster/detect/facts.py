@@ -1,0 +1,91 @@
+"""The facts."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Generic, TypeVar
+
+from msgspec import Struct
+
+from skoop.model.address import Prefix
+from skoop.model.diagnosis import NotChecked
+from skoop.service.config import ProxyConfig, ProxyMode
+
+T = TypeVar("T")
+
+
+class Cni(Enum):
+    """The network plugins skoop can tell apart."""
+
+    FLANNEL = "flannel"
+    CANAL = "canal"
+    CALICO = "calico"
+    KINDNET = "kindnet"
+    CILIUM = "cilium"
+    ANTREA = "antrea"
+    KUBE_ROUTER = "kube-router"
+    KUBE_OVN = "kube-ovn"
+    TERWAY = "terway"
+    WEAVE = "weave"
+    AWS_VPC = "aws-vpc-cni"
+    UNKNOWN = "unknown"
+
+
+class Fact(Struct, Generic[T], frozen=True):
+    """A value and where it was found ("ConfigMap kube-system/kube-proxy"). `certain` is false for
+    what was inferred from samples and may be incomplete."""
+
+    value: T
+    source: str
+    certain: bool = True
+
+
+class FlannelConfig(Struct, frozen=True, kw_only=True):
+    """net-conf.json. Networks are None when not known; `mtu` 0 means that flannel derives it.
+
+    Defaults are flannel's (Documentation/backends.md): VNI 1, UDP port 8472.
+    """
+
+    network: Prefix | None = None
+    ipv6_network: Prefix | None = None
+    enable_ipv4: bool = True
+    enable_ipv6: bool = False
+    backend: str = "udp"
+    vni: int = 1
+    port: int = 8472
+    direct_routing: bool = False
+    mtu: int = 0
+
+
+class Overrides(Struct, frozen=True, kw_only=True):
+    """What the user says about the cluster; "" leaves it to detection. CIDRs may be several,
+    separated by commas."""
+
+    network_plugin: str = ""
+    proxy_mode: str = ""
+    cluster_cidr: str = ""
+    service_cidr: str = ""
+    cluster_domain: str = ""
+
+
+class ClusterFacts(Struct, frozen=True, kw_only=True):
+    """Everything detected.
+
+    `proxy` is the configuration that was found, or kube-proxy's defaults with the detected mode;
+    its `cluster_cidrs` are only those kube-proxy itself was given, which is what its rules use.
+    `flannel` holds defaults unless the CNI is flannel or canal. `notes` say what could not be read
+    or contradicts something else.
+    """
+
+    cni: Fact[Cni]
+    proxy_mode: Fact[ProxyMode]
+    proxy: Fact[ProxyConfig]
+    pod_cidrs: Fact[tuple[Prefix, ...]]
+    service_cidrs: Fact[tuple[Prefix, ...]]
+    flannel: Fact[FlannelConfig]
+    cluster_domain: Fact[str]
+    notes: tuple[NotChecked, ...] = ()
+
+
+UNKNOWN_SOURCE = "nothing in the cluster says so"
+BY_USER = "the user"
