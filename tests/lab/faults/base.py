@@ -177,14 +177,13 @@ def both(*conditions: Fits) -> Fits:
 class Fault(Struct, frozen=True, kw_only=True):
     """One thing that can be wrong.
 
-    `cause` is "layer/name" of the catalogue of failure causes. `expected` are names of findings
-    that would be a right first suspicion; `inject` does it to a standing lab, `reshape` to the
-    description before it is built (and so to the API objects too). `harmless` says why no probe
-    can tell, where that is so; `unmodelled` that "unknown" is the only honest answer.
+    `expected` are the names of findings that would be a right first suspicion, the plainest first.
+    `inject` does it to a standing lab, `reshape` to the description before it is built (and so to
+    the API objects too). `harmless` says why no probe can tell, where that is so; `unmodelled`
+    that "unknown" is the only honest answer.
     """
 
     name: str
-    cause: str
     expected: tuple[str, ...]
     inject: Step = nothing
     reshape: Reshape = as_is
@@ -193,11 +192,27 @@ class Fault(Struct, frozen=True, kw_only=True):
     unmodelled: bool = False
 
 
-def fault(name: str, cause: str, inject: Step = nothing, **more: object) -> Fault:
-    """A fault whose finding carries the cause's own name, and any `also` names."""
-    also = more.pop("also", ())
-    expected = (cause.partition("/")[2], *also)  # type: ignore[misc]
-    return Fault(name=name, cause=cause, expected=expected, inject=inject, **more)  # type: ignore[arg-type]
+def fault(
+    name: str,
+    finding: str,
+    inject: Step = nothing,
+    *,
+    also: tuple[str, ...] = (),
+    reshape: Reshape = as_is,
+    fits: Fits = anywhere,
+    harmless: str = "",
+    unmodelled: bool = False,
+) -> Fault:
+    """A fault whose right first suspicion is `finding`, or one of `also`."""
+    return Fault(
+        name=name,
+        expected=(finding, *also),
+        inject=inject,
+        reshape=reshape,
+        fits=fits,
+        harmless=harmless,
+        unmodelled=unmodelled,
+    )
 
 
 def pick(cluster: Cluster, rng: random.Random) -> Target | None:

@@ -35,7 +35,7 @@ def _drops() -> tuple[Fault, ...]:
     return tuple(
         fault(
             f"forward-drop-by-{name}",
-            "netfilter/filter-drop",
+            "filter-drop",
             at("node", f"iptables -I FORWARD {match} -j DROP"),
         )
         for name, match in _MATCHES.items()
@@ -55,7 +55,7 @@ def _rejects() -> tuple[Fault, ...]:
     return tuple(
         fault(
             f"forward-reject-{name}",
-            "netfilter/filter-reject",
+            "filter-reject",
             at("node", f"iptables -I FORWARD -d {{other.ip}} -j REJECT {how}"),
         )
         for name, how in _REJECTS.items()
@@ -81,122 +81,121 @@ _FORWARD_HOOK = "{{ type filter hook forward priority %s; }}"
 _PLAIN: tuple[Fault, ...] = (
     fault(
         "forward-reject-reset",
-        "netfilter/filter-reject",
+        "filter-reject",
         at("node", "iptables -I FORWARD -p tcp -d {other.ip} -j REJECT --reject-with tcp-reset"),
     ),
     fault(
         "forward-policy-drop",
-        "netfilter/forward-policy-drop",
+        "forward-policy-drop",
         at("node", "iptables -P FORWARD DROP"),
         harmless="flannel accepts its own network before the policy",
     ),
     fault(
         "forward-policy-drop-alone",
-        "netfilter/forward-policy-drop",
+        "forward-policy-drop",
         at("node", "iptables -F FLANNEL-FWD", "iptables -P FORWARD DROP"),
     ),
     fault(
         "input-drop",
-        "netfilter/filter-drop",
+        "filter-drop",
         at("node", "iptables -I INPUT -p tcp -m tcp --dport 10250 -j DROP"),
     ),
     fault(
         "input-reject-pods",
-        "netfilter/filter-reject",
+        "filter-reject",
         at("node", "iptables -I INPUT -s {node.pod_cidr} -j REJECT"),
     ),
     fault(
         "output-drop",
-        "netfilter/filter-drop",
+        "filter-drop",
         at("node", "iptables -I OUTPUT -d {peer.pod_cidr} -j DROP"),
     ),
     fault(
         "output-reject",
-        "netfilter/filter-reject",
+        "filter-reject",
         at("node", "iptables -I OUTPUT -d {other.ip} -j REJECT"),
     ),
     fault(
         "raw-prerouting-drop",
-        "netfilter/raw-drop",
+        "raw-drop",
         at("node", "iptables -t raw -A PREROUTING -p tcp -m tcp --dport 8080 -j DROP"),
     ),
     fault(
         "raw-service-drop",
-        "netfilter/raw-drop",
+        "raw-drop",
         at("node", "iptables -t raw -A PREROUTING -d {service.cluster_ip} -j DROP"),
     ),
     fault(
         "raw-output-drop",
-        "netfilter/raw-drop",
+        "raw-drop",
         at("node", "iptables -t raw -A OUTPUT -d {service.cluster_ip} -j DROP"),
     ),
     fault(
         "mangle-forward-drop",
-        "netfilter/mangle-drop",
+        "mangle-drop",
         at("node", "iptables -t mangle -A FORWARD -s {pod.ip} -j DROP"),
     ),
     fault(
         "mangle-postrouting-drop",
-        "netfilter/mangle-drop",
+        "mangle-drop",
         at("node", "iptables -t mangle -A POSTROUTING -d {pod.ip} -j DROP"),
     ),
     fault(
         "mangle-input-drop",
-        "netfilter/mangle-drop",
+        "mangle-drop",
         at("node", "iptables -t mangle -A INPUT -p tcp -m tcp --dport 10250 -j DROP"),
     ),
     fault(
         "rpfilter-match",
-        "netfilter/rpfilter-match-drop",
+        "rpfilter-match-drop",
         at(
             "peer",
             "iptables -t raw -A PREROUTING -m rpfilter --invert -j DROP",
             "ip route del {node.pod_cidr}",
             "ip route add {node.pod_cidr} dev cni0",
         ),
-        also=("raw-drop", "asymmetric", "wrong-device"),
+        also=("raw-drop", "route-asymmetric", "route-wrong-device"),
     ),
     fault(
         "notrack-services",
-        "netfilter/notrack",
+        "notrack-breaks-nat",
         at("node", "iptables -t raw -A PREROUTING -d 10.96.0.0/16 -j CT --notrack"),
-        also=("raw-notrack", "svc-chain-missing", "untracked"),
+        also=("svc-chain-missing",),
     ),
     fault(
         "notrack-replies",
-        "netfilter/notrack",
+        "notrack-breaks-nat",
         at("node", "iptables -t raw -A PREROUTING -s {pod.ip} -p tcp --sport 8080 -j NOTRACK"),
-        also=("raw-notrack", "untracked"),
     ),
     fault(
         "invalid-drop-half-seen",
-        "conntrack/asymmetric-invalid",
+        "conntrack-asymmetric-invalid",
         at(
             "node",
             "iptables -t raw -A PREROUTING -i cni0 -p tcp -j CT --notrack",
             "iptables -I FORWARD -m conntrack --ctstate INVALID,UNTRACKED -j DROP",
         ),
-        also=("invalid-drop", "filter-drop"),
+        also=("conntrack-invalid-drop", "filter-drop"),
     ),
     fault(
         "mark-collision",
-        "netfilter/mark-collision",
+        "mark-collision",
         at("node", "iptables -t mangle -A PREROUTING -s {node.pod_cidr} -j MARK --set-mark 0x4000"),
         also=("unexpected-snat",),
     ),
     fault(
         "unexpected-snat",
-        "netfilter/unexpected-snat",
+        "unexpected-snat",
         at("node", "iptables -t nat -I POSTROUTING -s {pod.ip} -j SNAT --to-source {node.ip}"),
     ),
     fault(
         "snat-to-nobody",
-        "netfilter/unexpected-snat",
+        "unexpected-snat",
         at("node", "iptables -t nat -I POSTROUTING -s {pod.ip} -j SNAT --to-source 192.0.2.9"),
     ),
     fault(
         "unexpected-dnat",
-        "netfilter/unexpected-dnat",
+        "unexpected-dnat",
         at(
             "node",
             "iptables -t nat -I PREROUTING -d {other.ip} -p tcp -j DNAT --to-destination {pod.ip}",
@@ -204,17 +203,17 @@ _PLAIN: tuple[Fault, ...] = (
     ),
     fault(
         "masquerade-missing",
-        "netfilter/masquerade-missing",
+        "masquerade-missing",
         at("node", "iptables -t nat -F FLANNEL-POSTRTG"),
     ),
     fault(
         "masquerade-between-pods",
-        "netfilter/unexpected-snat",
+        "unexpected-snat",
         at("node", "iptables -t nat -I POSTROUTING -s {node.pod_cidr} -j MASQUERADE"),
     ),
     fault(
         "ipset-denies",
-        "netfilter/filter-drop",
+        "filter-drop",
         at(
             "node",
             "ipset create denied hash:ip",
@@ -225,7 +224,7 @@ _PLAIN: tuple[Fault, ...] = (
     ),
     fault(
         "ipset-member-missing",
-        "netfilter/ipset-member-missing",
+        "ipset-member-missing",
         at(
             "node",
             "ipset create allowed hash:net",
@@ -236,7 +235,7 @@ _PLAIN: tuple[Fault, ...] = (
     ),
     fault(
         "ipset-port-member",
-        "netfilter/filter-reject",
+        "filter-reject",
         at(
             "node",
             "ipset create ports hash:ip,port",
@@ -247,19 +246,19 @@ _PLAIN: tuple[Fault, ...] = (
     ),
     fault(
         "legacy-nft-mixed",
-        "netfilter/legacy-nft-mixed",
+        "legacy-nft-mixed",
         _other_backend("FORWARD", "-d {pod.ip} -j DROP"),
         also=("filter-drop", "foreign-firewall"),
     ),
     fault(
         "other-backend-input",
-        "netfilter/legacy-nft-mixed",
+        "legacy-nft-mixed",
         _other_backend("INPUT", "-p tcp --dport 10250 -j REJECT"),
         also=("filter-reject", "foreign-firewall"),
     ),
     fault(
         "foreign-nft-drop",
-        "netfilter/foreign-firewall",
+        "foreign-firewall",
         _nft(
             "add table inet guard",
             f"add chain inet guard fwd {_FORWARD_HOOK % 'filter'}",
@@ -269,7 +268,7 @@ _PLAIN: tuple[Fault, ...] = (
     ),
     fault(
         "foreign-nft-policy",
-        "netfilter/foreign-firewall",
+        "foreign-firewall",
         _nft(
             "add table inet guard",
             "add chain inet guard fwd {{ type filter hook forward priority filter; policy drop; }}",
@@ -280,7 +279,7 @@ _PLAIN: tuple[Fault, ...] = (
     ),
     fault(
         "nft-accept-does-not-save",
-        "netfilter/foreign-firewall",
+        "foreign-firewall",
         _nft(
             "add table ip early",
             f"add chain ip early fwd {_FORWARD_HOOK % '-50'}",
@@ -293,7 +292,7 @@ _PLAIN: tuple[Fault, ...] = (
     ),
     fault(
         "nft-reject-set",
-        "netfilter/foreign-firewall",
+        "foreign-firewall",
         _nft(
             "add table inet guard",
             f"add chain inet guard fwd {_FORWARD_HOOK % 'filter'}",
@@ -305,7 +304,7 @@ _PLAIN: tuple[Fault, ...] = (
     ),
     fault(
         "nft-prerouting-drop",
-        "netfilter/foreign-firewall",
+        "foreign-firewall",
         _nft(
             "add table inet guard",
             "add chain inet guard pre {{ type filter hook prerouting priority raw; }}",
@@ -315,7 +314,7 @@ _PLAIN: tuple[Fault, ...] = (
     ),
     fault(
         "nft-input-vmap",
-        "netfilter/foreign-firewall",
+        "foreign-firewall",
         _nft(
             "add table inet guard",
             "add chain inet guard in {{ type filter hook input priority filter; }}",
@@ -325,18 +324,18 @@ _PLAIN: tuple[Fault, ...] = (
     ),
     fault(
         "physdev-drop",
-        "netfilter/filter-drop",
+        "filter-drop",
         at("node", "iptables -I FORWARD -m physdev --physdev-is-bridged -j DROP"),
         fits=has_mate,
     ),
     fault(
         "mac-source-drop",
-        "netfilter/filter-drop",
+        "filter-drop",
         at("node", "iptables -I FORWARD -m mac --mac-source {pod_mac} -j DROP"),
     ),
     fault(
         "goto-drop",
-        "netfilter/filter-drop",
+        "filter-drop",
         at(
             "node",
             "iptables -N GUARD",
@@ -347,7 +346,7 @@ _PLAIN: tuple[Fault, ...] = (
     ),
     fault(
         "connmark-drop",
-        "netfilter/filter-drop",
+        "filter-drop",
         at(
             "node",
             "iptables -t mangle -A PREROUTING -s {pod.ip} -j CONNMARK --set-mark 0x77",
@@ -357,14 +356,14 @@ _PLAIN: tuple[Fault, ...] = (
     ),
     fault(
         "vxlan-source-drop",
-        "overlay/underlay-port-blocked",
+        "underlay-port-blocked",
         at("peer", "iptables -t raw -A PREROUTING -s {node.ip} -p udp -j DROP"),
         fits=tunnelled,
         also=("raw-drop",),
     ),
     fault(
         "mss-clamp",
-        "mtu/mss-clamp-missing",
+        "mss-clamp-missing",
         at(
             "node",
             "iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN "
@@ -374,25 +373,25 @@ _PLAIN: tuple[Fault, ...] = (
     ),
     fault(
         "limit-match",
-        "netfilter/unsupported-match",
+        "unsupported-match",
         at(
             "node",
             "iptables -I FORWARD -d {pod.ip} -j DROP",
             "iptables -I FORWARD -d {pod.ip} -m limit --limit 1/hour --limit-burst 2 -j ACCEPT",
         ),
         unmodelled=True,
-        also=("unsupported-rule", "filter-drop"),
+        also=("filter-drop",),
     ),
     fault(
         "string-match",
-        "netfilter/unsupported-match",
+        "unsupported-match",
         at("node", "iptables -I FORWARD -d {pod.ip} -m string --algo bm --string lab -j DROP"),
         unmodelled=True,
-        also=("unsupported-rule", "filter-drop"),
+        also=("filter-drop",),
     ),
     fault(
         "everything-rejected-both-ways",
-        "netfilter/filter-reject",
+        "filter-reject",
         steps(
             at("node", "iptables -I FORWARD -s {pod.ip} -j REJECT"),
             at("node", "iptables -I FORWARD -d {pod.ip} -j REJECT"),

@@ -31,25 +31,25 @@ def _other_protocol(cluster: Cluster, target: Target) -> Cluster:
 
 
 FAULTS: tuple[Fault, ...] = (
-    fault("pod-no-listener", "pod/nothing-listening", reshape=_no_listener),
-    fault("pod-loopback-listener", "pod/loopback-only-listener", reshape=_loopback_only),
-    fault("pod-wrong-protocol", "pod/wrong-protocol-listener", reshape=_other_protocol),
+    fault("pod-no-listener", "nothing-listening", reshape=_no_listener),
+    fault("pod-loopback-listener", "loopback-only-listener", reshape=_loopback_only),
+    fault("pod-wrong-protocol", "wrong-protocol-listener", reshape=_other_protocol),
     fault(
-        "pod-link-down", "veth/link-down", at("pod", "ip link set eth0 down"), also=("peer-down",)
+        "pod-link-down", "link-down", at("pod", "ip link set eth0 down"), also=("veth-peer-down",)
     ),
     fault(
         "pod-no-default-route",
-        "veth/pod-default-route-missing",
+        "pod-default-route-missing",
         at("pod", "ip route del default"),
     ),
     fault(
         "pod-no-routes",
-        "veth/pod-default-route-missing",
+        "pod-default-route-missing",
         at("pod", "ip route del default", f"ip route del {CLUSTER_CIDR}"),
     ),
     fault(
         "pod-wrong-netmask",
-        "veth/wrong-mask",
+        "wrong-mask",
         at(
             "pod",
             "ip addr add {pod.ip}/16 dev eth0",
@@ -59,7 +59,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     fault(
         "pod-gateway-wrong-mac",
-        "neighbour/wrong-mac",
+        "neighbour-wrong-mac",
         at(
             "pod",
             "ip neigh replace {node.pod_gateway} lladdr 02:00:00:00:be:ef dev eth0 nud permanent",
@@ -67,59 +67,59 @@ FAULTS: tuple[Fault, ...] = (
     ),
     fault(
         "pod-input-drop",
-        "netfilter/filter-drop",
+        "filter-drop",
         at("pod", "iptables -A INPUT -p tcp -m tcp --dport 8080 -j DROP"),
     ),
     fault(
         "pod-input-policy-drop",
-        "netfilter/filter-drop",
+        "filter-drop",
         at("pod", "iptables -P INPUT DROP", "iptables -A INPUT -i lo -j ACCEPT"),
     ),
     fault(
         "pod-output-reject",
-        "netfilter/filter-reject",
+        "filter-reject",
         at("pod", f"iptables -A OUTPUT -d {SERVICE_CIDR} -j REJECT"),
     ),
-    fault("pod-lo-down", "veth/link-down", at("pod", "ip link set lo down")),
+    fault("pod-lo-down", "link-down", at("pod", "ip link set lo down")),
     fault(
         "pod-blackhole-route",
-        "route/blackhole",
+        "route-blackhole",
         at("pod", f"ip route add blackhole {SERVICE_CIDR}"),
     ),
     fault(
-        "pod-prohibit-route", "route/prohibit", at("pod", "ip route add prohibit {peer.pod_cidr}")
+        "pod-prohibit-route", "route-prohibit", at("pod", "ip route add prohibit {peer.pod_cidr}")
     ),
     fault(
         "pod-unreachable-route",
-        "route/unreachable",
+        "route-unreachable",
         at("pod", "ip route add unreachable {peer.pod_cidr}"),
     ),
     fault(
         "pod-route-shadow",
-        "route/wrong-nexthop",
+        "route-wrong-nexthop",
         at("pod", "ip route add {other.ip}/32 via 10.244.{node.index}.250 dev eth0"),
-        also=("shadowed-by-more-specific",),
+        also=("route-shadowed-by-more-specific",),
     ),
     fault(
         "pod-onlink-peer",
-        "route/wrong-device",
+        "route-wrong-device",
         at("pod", "ip route add {peer.pod_cidr} dev eth0"),
-        also=("shadowed-by-more-specific", "wrong-mask"),
+        also=("route-shadowed-by-more-specific", "wrong-mask"),
     ),
     fault(
         "pod-rule-blackhole",
-        "route/policy-rule-captures",
+        "policy-rule-captures",
         at("pod", f"ip rule add to {SERVICE_CIDR} pref 100 blackhole"),
     ),
     fault(
         "pod-rule-empty-main",
-        "route/policy-rule-missing",
+        "policy-rule-missing",
         at("pod", "ip rule del pref 32766"),
     ),
-    fault("pod-no-address", "veth/ip-mismatch-api-vs-netns", at("pod", "ip addr flush dev eth0")),
+    fault("pod-no-address", "ip-mismatch-api-vs-netns", at("pod", "ip addr flush dev eth0")),
     fault(
         "pod-other-address",
-        "veth/ip-mismatch-api-vs-netns",
+        "ip-mismatch-api-vs-netns",
         at(
             "pod",
             "ip addr flush dev eth0",
@@ -129,48 +129,48 @@ FAULTS: tuple[Fault, ...] = (
     ),
     fault(
         "pod-redirect-broken",
-        "pod/sidecar-redirect-broken",
+        "sidecar-redirect-broken",
         at("pod", "iptables -t nat -A OUTPUT -p tcp ! -o lo -j REDIRECT --to-ports 15001"),
         also=("nothing-listening",),
     ),
     fault(
         "pod-inbound-redirect-broken",
-        "pod/sidecar-redirect-broken",
+        "sidecar-redirect-broken",
         at("pod", "iptables -t nat -A PREROUTING -p tcp -j REDIRECT --to-ports 15006"),
         also=("nothing-listening",),
     ),
     fault(
         "pod-rp-filter",
-        "sysctl/rp_filter",
+        "rp-filter-drop",
         at("pod", "sysctl ipv4/conf/all/rp_filter=1"),
         harmless="a pod has one interface, and its routes lead back to it",
     ),
     fault(
         "pod-rp-filter-asymmetric",
-        "sysctl/rp_filter",
+        "rp-filter-drop",
         at(
             "pod",
             "sysctl ipv4/conf/all/rp_filter=1",
             "ip route add {peer.pod_cidr} dev lo",
         ),
-        also=("wrong-device", "shadowed-by-more-specific"),
+        also=("route-wrong-device", "route-shadowed-by-more-specific"),
     ),
     fault(
         "pod-ipv6-disabled",
-        "sysctl/disable_ipv6",
+        "disable-ipv6-set",
         at("pod", "sysctl ipv6/conf/all/disable_ipv6=1"),
         fits=dual,
     ),
     fault(
         "pod-arp-ignore",
-        "sysctl/arp_ignore",
+        "arp-ignore-set",
         at("pod", "sysctl ipv4/conf/all/arp_ignore=8"),
-        also=("failed", "incomplete"),
+        also=("neighbour-failed", "neighbour-missing"),
     ),
-    fault("pod-arp-off", "neighbour/failed", at("pod", "ip link set dev eth0 arp off")),
+    fault("pod-arp-off", "neighbour-failed", at("pod", "ip link set dev eth0 arp off")),
     fault(
         "pod-localnet-address",
-        "route/local-table-capture",
+        "local-table-capture",
         at("pod", "ip addr add {other.ip}/32 dev lo"),
     ),
 )

@@ -1,0 +1,200 @@
+"""A round: one random cluster, the faults put into it, and the questions asked of it.
+
+Everything follows from a seed, and a round can be made smaller part by part.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from tests.lab.build import build
+from tests.lab.capture import capture
+from tests.lab.faults import CATALOGUE, Fault, Scene, Target, find, pick
+from tests.lab.generate import random_cluster
+from tests.lab.lab import Lab
+from tests.lab.probe import Hit, Shot, shoot
+from tests.lab.queries import Asker, Query, behind, shot
+from tests.lab.serve import Servers
+from tests.lab.topology import Cluster
+
+SETTLE = 0.05
+"""Seconds between the last change and the snapshot."""
+
+
+class Injection(Struct, frozen=True):
+    """A fault of the catalogue, and what it is done to."""
+
+    fault: str
+    target: Target
+
+    def __str__(self) -> str:
+        t = self.target
+        return f"{self.fault} (node {t.node} pod {t.pod} peer {t.peer} service {t.service})"
+
+
+class Round(Struct, frozen=True, kw_only=True):
+    """What is played. `warm` means that pods have talked before the faults came, so that
+    neighbours are known."""
+
+    seed: int
+    cluster: Cluster
+    injections: tuple[Injection, ...] = ()
+    queries: tuple[Query, ...] = ()
+    warm: bool = False
+
+    def described(self) -> str:
+        """Its flavour and faults in one line."""
+        c = self.cluster
+        flags = [c.backend, c.cni, c.iptables, f"nf-call={c.bridge_nf_call}", f"rp={c.rp_filter}"]
+        flags += ["direct"] * c.direct_routing + ["dual"] * c.dual_stack + ["warm"] * self.warm
+        flags += ["no-hairpin"] * (not c.hairpin)
+        faults = "; ".join(map(str, self.injections)) or "no fault"
+        return f"seed {self.seed}: {len(c.nodes)} nodes {' '.join(flags)}: {faults}"
+
+
+class Truth(Struct, frozen=True):
+    """What the kernel answered to one question: the different outcomes of all attempts."""
+
+    query: Query
+    hits: tuple[Hit, ...]
+
+
+def random_round(seed: int, *, queries: int = 20) -> Round:
+    """The round of a seed: a tenth without a fault, most with one, a quarter with two."""
+    rng = random.Random(seed)
+    cluster = random_cluster(rng)
+    count = rng.choices((0, 1, 2), (10, 65, 25))[0]
+    injections: list[Injection] = []
+    for _ in range(count):
+        drawn = _draw(rng, cluster)
+        if drawn and drawn.fault not in {i.fault for i in injections}:
+            injections.append(drawn)
+    targets = tuple(i.target for i in injections)
+    shaped = reshaped(cluster, tuple(injections))
+    return Round(
+        seed=seed,
+        cluster=cluster,
+        injections=tuple(injections),
+        queries=Asker(shaped, rng, targets).draw(queries),
+        warm=rng.random() < 0.3,
+    )
+
+
+def _draw(rng: random.Random, cluster: Cluster) -> Injection | None:
+    for _ in range(40):
+        target, candidate = pick(cluster, rng), rng.choice(CATALOGUE)
+        if target and not candidate.unmodelled and candidate.fits(cluster, target):
+            return Injection(candidate.name, target)
+    return None
+
+
+def aim(fault: Fault, cluster: Cluster, rng: random.Random) -> Injection | None:
+    """A target for one fault in a cluster, None where it has none."""
+    for _ in range(60):
+        target = pick(cluster, rng)
+        if target and fault.fits(cluster, target):
+            return Injection(fault.name, target)
+    return None
+
+
+def reshaped(cluster: Cluster, injections: tuple[Injection, ...]) -> Cluster:
+    """The description with all faults that are faults of the description."""
+    for injection in injections:
+        cluster = find(injection.fault).reshape(cluster, injection.target)
+    return cluster
+
+
+class Play:
+    """A round on the kernel: built, broken, captured, and there to be asked. Close it after use."""
+
+    def __init__(self, played: Round) -> None:
+        self.round = played
+        self.lab: Lab = build(reshaped(played.cluster, played.injections))
+        self._servers = Servers(self.lab)
+        self._servers.__enter__()
+        try:
+            if played.warm:
+                self._warm_up()
+            for injection in played.injections:
+                find(injection.fault).inject(Scene(self.lab, injection.target))
+            time.sleep(SETTLE)
+        except BaseException:
+            self.close()
+            raise
+
+    def capture(self, folder: Path) -> None:
+        """Write the snapshot; do it before asking, as asking changes the kernel's state."""
+        capture(self.lab, folder)
+
+    def ask(self, *, timeout: float = 0.3) -> list[Truth]:
+        """Put all questions to the kernel."""
+        shots: list[Shot] = []
+        spans = []
+        for query in self.round.queries:
+            tries = attempts(self.lab.cluster, query)
+            spans.append(tries)
+            shots += [shot(self.lab, query)] * tries
+        hits = shoot(shots, timeout=timeout)
+        truths, start = [], 0
+        for query, tries in zip(self.round.queries, spans, strict=True):
+            truths.append(Truth(query, tuple(sorted(set(hits[start : start + tries])))))
+            start += tries
+        return truths
+
+    def ask_again(self, query: Query, *, tries: int, timeout: float) -> tuple[Hit, ...]:
+        """One question alone, with patience: what decides a disagreement."""
+        one = shot(self.lab, query)
+        first = shoot([one] * tries, timeout=timeout, width=8)
+        if any(h.result in ("timeout", "unreachable") for h in first):
+            # Errors of unreachable and prohibit routes are limited to one a second for each
+            # client, whatever icmp_ratelimit says (net.ipv4.route.error_cost).
+            time.sleep(1.1)
+            first += shoot([one] * 2, timeout=timeout, width=1)
+        return tuple(sorted(set(first)))
+
+    def _warm_up(self) -> None:
+        """Every pod has talked to its gateway, its mates and one pod of each other node."""
+        cluster = self.lab.cluster
+        own = [p for p in cluster.pods if not p.host_network]
+        shots = [
+            Shot(namespace=self.lab.pod(p.name), address=q.ip, port=8080)
+            for p in own
+            for q in own
+            if p is not q
+        ]
+        shoot(shots, timeout=0.2)
+
+    def close(self) -> None:
+        """Remove the lab."""
+        self._servers.__exit__()
+        self.lab.close()
+
+    def __enter__(self) -> Play:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def attempts(cluster: Cluster, query: Query) -> int:
+    """How often to ask so that every backend is likely to have been drawn."""
+    service = behind(cluster, query)
+    if service is None or query.sport:
+        return 1
+    ready = sum(b.ready for b in service.backends)
+    return 1 if ready < 2 else 6 * ready
+
+
+def to_json(played: Round) -> bytes:
+    """A round as text, for a recorded case."""
+    return msgspec.json.encode(played)
+
+
+def from_json(text: bytes) -> Round:
+    """The round that was written by `to_json`."""
+    return msgspec.json.decode(text, type=Round)
