@@ -1,0 +1,179 @@
+"""`skoop diagnose` and `skoop demo`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from skoop.cli.options import ListFormat, NoColor, OutputFile, OutputFormats
+
+if TYPE_CHECKING:
+    from skoop.model.request import Request
+
+
+def diagnose(
+    source: Annotated[
+        str, typer.Argument(metavar="SRC", help="pod/NS/NAME, node/NAME, svc/NS/NAME, an IP, ...")
+    ] = "",
+    destination: Annotated[
+        str, typer.Argument(metavar="DST", help="Likewise; also svc/NS/NAME:PORT, internet.")
+    ] = "",
+    src: Annotated[str, typer.Option("-s", "--src", help="The same as SRC.")] = "",
+    dst: Annotated[str, typer.Option("-d", "--dst", help="The same as DST.")] = "",
+    port: Annotated[
+        str, typer.Option("-p", "--port", "--dport", help="Destination port, or a port's name.")
+    ] = "",
+    protocol: Annotated[str, typer.Option(help="tcp, udp, sctp or icmp.")] = "tcp",
+    namespace: Annotated[
+        str, typer.Option("-n", "--namespace", help="Namespace of bare names.")
+    ] = "default",
+    sport: Annotated[int, typer.Option(help="Source port; 0: any.")] = 0,
+    size: Annotated[int, typer.Option(help="Payload in bytes; 0: a first packet.")] = 0,
+    df: Annotated[bool, typer.Option("--df", help="Do not fragment (UDP, ICMP).")] = False,
+    batch: Annotated[
+        str, typer.Option(metavar="FILE|-", help="Many queries, one JSON object a line.")
+    ] = "",
+    snapshot: Annotated[str, typer.Option(metavar="PATH", help="State from a snapshot.")] = "",
+    demo: Annotated[str, typer.Option(metavar="NAME", help="State from a demo.")] = "",
+    kubeconfig: Annotated[
+        str, typer.Option("--kubeconfig", "--kube-config", metavar="FILE", help="A live cluster.")
+    ] = "",
+    context: Annotated[str, typer.Option(help="Context of the kubeconfig.")] = "",
+    provider: Annotated[
+        str, typer.Option("--provider", "--cloud-provider", help="auto, or see `provider list`.")
+    ] = "auto",
+    network_plugin: Annotated[str, typer.Option(help="Instead of what is detected.")] = "",
+    proxy_mode: Annotated[str, typer.Option(help="Instead of what is detected.")] = "",
+    cluster_cidr: Annotated[str, typer.Option(help="Instead of what is detected.")] = "",
+    output: OutputFormats = None,
+    output_file: OutputFile = "",
+    no_color: NoColor = False,
+) -> None:
+    """Say whether SRC can reach DST, and if not, why.
+
+    Exit code: 0 reachable; 1 unreachable or partial; 2 bad usage; 3 cannot be decided from what
+    was collected; 4 skoop could not look.
+    """
+    from skoop.cli.output import check_output
+    from skoop.cli.query import make_request, open_session
+    from skoop.model.request import Overrides
+    from skoop.provider.registry import check_provider
+
+    refuse_live(kubeconfig, context)
+    check_provider(provider)
+    overrides = Overrides(network_plugin, proxy_mode, cluster_cidr)
+    if batch:
+        from skoop.cli.batch import Query, run_batch
+
+        check_batch(output or [], output_file, (source, destination, src, dst, port))
+
+        def ask(query: Query) -> Request:
+            return make_request(
+                src=query.src, dst=query.dst, port=query.port, protocol=query.protocol,
+                namespace=namespace, sport=query.sport, size=query.size, df=query.df,
+                provider=provider, overrides=overrides,
+            )  # fmt: skip
+
+        raise typer.Exit(run_batch(batch, ask, open_session(snapshot, demo).diagnose))
+    formats = output or ["text"]
+    check_output(formats, output_file)
+    source, destination = one_of(source, src, "source"), one_of(destination, dst, "destination")
+    asked_port: int | str | None = port or None
+    if demo and not source and not destination:
+        from skoop.demo import find_demo
+
+        shown = find_demo(demo)
+        source, destination, protocol = shown.src, shown.dst, shown.protocol
+        asked_port = asked_port or shown.port
+    request = make_request(
+        src=source, dst=destination, port=asked_port, protocol=protocol, namespace=namespace,
+        sport=sport, size=size, df=df, provider=provider, overrides=overrides,
+    )  # fmt: skip
+    _answer(request, snapshot, demo, formats, output_file, no_color=no_color)
+
+
+def demo(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Which one; none: list.")] = "",
+    output: OutputFormats = None,
+    output_file: OutputFile = "",
+    no_color: NoColor = False,
+) -> None:
+    """Diagnose a broken cluster that is shipped with skoop; without a NAME list them (-o json)."""
+    from skoop.demo import demos, find_demo
+
+    if not name:
+        from skoop.cli.output import write_list
+
+        rows: list[dict[str, object]] = [{"name": one.name, "shows": one.shows} for one in demos()]
+        write_list(_list_format(output), ("name", "shows"), rows)
+        return
+    from skoop.cli.output import check_output
+    from skoop.cli.query import make_request
+    from skoop.model.request import Overrides
+
+    formats = output or ["text"]
+    check_output(formats, output_file)
+    shown = find_demo(name)
+    request = make_request(
+        src=shown.src, dst=shown.dst, port=shown.port, protocol=shown.protocol,
+        namespace="default", sport=0, size=0, df=False, provider="auto", overrides=Overrides(),
+    )  # fmt: skip
+    _answer(request, "", name, formats, output_file, no_color=no_color)
+
+
+def _answer(
+    request: Request,
+    snapshot: str,
+    demo_name: str,
+    formats: list[str],
+    output_file: str,
+    *,
+    no_color: bool,
+) -> None:
+    from skoop.cli.output import deliver
+    from skoop.cli.query import EXIT_CODES, open_session
+
+    diagnosis = open_session(snapshot, demo_name).diagnose(request)
+    deliver(diagnosis, formats, output_file, no_color=no_color)
+    raise typer.Exit(EXIT_CODES[diagnosis.verdict])
+
+
+def _list_format(output: list[str] | None) -> ListFormat:
+    from skoop.errors import UsageError
+
+    name = output[-1] if output else "table"
+    try:
+        return ListFormat(name)
+    except ValueError as error:
+        raise UsageError(f"A list has the formats table and json, not {name!r}.") from error
+
+
+def one_of(argument: str, option: str, what: str) -> str:
+    """The argument or its flag. Raises UsageError when both are given and differ."""
+    from skoop.errors import UsageError
+
+    if argument and option and argument != option:
+        raise UsageError(f"Two {what}s: {argument!r} and {option!r}.")
+    return argument or option
+
+
+def check_batch(output: list[str], output_file: str, given: tuple[str, ...]) -> None:
+    """Raises UsageError for what a batch does not take."""
+    from skoop.errors import UsageError
+
+    if any(given):
+        raise UsageError("With --batch each line names its own source, destination and port.")
+    if output not in ([], ["json"]) or output_file:
+        raise UsageError("--batch writes JSON lines to stdout; no other -o or --output-file.")
+
+
+def refuse_live(kubeconfig: str, context: str) -> None:
+    """Raises AccessError when a live cluster is asked for."""
+    from skoop.errors import AccessError
+
+    if kubeconfig or context:
+        raise AccessError(
+            "This version does not connect to live clusters. Make a snapshot with `skoop collect` "
+            "and give it with --snapshot PATH."
+        )

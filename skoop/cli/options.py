@@ -1,0 +1,37 @@
+"""The options that several commands share, declared once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class ListFormat(StrEnum):
+    """How a list is shown."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+OutputFormats = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FORMAT",
+        help="text, json, dot, mermaid or d2; may be repeated with --output-file.",
+    ),
+]
+OutputFile = Annotated[
+    str,
+    typer.Option(
+        metavar="FILE",
+        help="Write here instead of stdout. With several formats each gets its own ending.",
+    ),
+]
+NoColor = Annotated[
+    bool, typer.Option("--no-color", help="Plain text. So does NO_COLOR, and a pipe.")
+]
+AsList = Annotated[ListFormat, typer.Option("-o", "--output", help="How to show the list.")]
