@@ -168,13 +168,13 @@ def test_cluster_ips(spec: object, headless: bool, addresses: object) -> None:
         (None, (True, True, False)),
         ({}, (True, True, False)),
         ({"ready": None}, (True, True, False)),
-        ({"ready": False}, (False, False, False)),
+        ({"ready": False}, (False, True, False)),
         ({"ready": False, "serving": True, "terminating": True}, (False, True, True)),
         ({"ready": True, "serving": False}, (True, False, False)),
     ],
     ids=str,
 )
-def test_endpoint_conditions_default_as_the_api_says(conditions: object, expected: object) -> None:
+def test_endpoint_conditions_default_as_in_kube_proxy(conditions: object, expected: object) -> None:
     endpoint = {"addresses": ["10.0.0.1"], "conditions": conditions}
     item = {"metadata": META, "addressType": "IPv4", "endpoints": [endpoint], "ports": None}
     (found,) = decode.decode_endpoint_slices(listing(item))

@@ -252,13 +252,12 @@ def _slice(wire: _SliceWire) -> EndpointSlice:
 
 def _endpoint(wire: _EndpointWire, address_type: str) -> SliceEndpoint:
     state = wire.conditions or _ConditionsWire()
-    ready = state.ready is not False
     hints = wire.hints or _HintsWire()
     target = wire.target_ref or _TargetWire()
     return SliceEndpoint(
         addresses=_endpoint_addresses(wire, address_type),
-        ready=ready,
-        serving=ready if state.serving is None else state.serving,
+        ready=state.ready is not False,
+        serving=state.serving is not False,
         terminating=bool(state.terminating),
         node=intern(wire.node_name or ""),
         zone=intern(wire.zone or ""),

@@ -91,8 +91,8 @@ class EndpointPort(Struct, frozen=True, gc=False):
 class SliceEndpoint(Struct, frozen=True, kw_only=True, gc=False):
     """One endpoint of a slice.
 
-    Conditions carry the API's rule for absent values: ready unless said otherwise, serving as
-    ready, not terminating (discovery/v1 EndpointConditions). `target` is (kind, namespace, name) of
+    Conditions carry kube-proxy's rule for absent values: ready and serving unless said otherwise,
+    not terminating (pkg/proxy/endpointslicecache.go). `target` is (kind, namespace, name) of
     targetRef, all "" without one. Hints are zone and node names.
     """
 
