@@ -35,6 +35,7 @@ class Result(Enum):
     PROHIBITED = "prohibited"
     RESET = "reset"
     INVALID = "invalid"
+    MSGSIZE = "msgsize"
     UNKNOWN = "unknown"
 
 

@@ -67,9 +67,14 @@ class State(Struct, frozen=True):
 
 
 class HookPlan:
-    """The chains of one hook and family, in the order the kernel runs them."""
+    """The chains of one hook and family, in the order the kernel runs them.
 
-    __slots__ = ("_ambiguous", "_stages", "hook")
+    Chains of iptables-legacy and of nftables at one priority run in the order of their
+    registration, which no dump shows. Then both orders are run, and where they differ the packet's
+    fate is a guess.
+    """
+
+    __slots__ = ("_orders", "_shared", "hook")
 
     def __init__(self, hook: Hook, family: Family, rulesets: Iterable[Ruleset]) -> None:
         chains = [
@@ -79,72 +84,80 @@ class HookPlan:
             if chain.hook is hook and chain.family in (None, family)
         ]
         self.hook = hook
-        filters = sorted(
-            (chain for chain in chains if chain.kind is not ChainKind.NAT),
-            key=lambda chain: chain.priority,
-        )
-        nats = sorted(
-            (chain for chain in chains if chain.kind is ChainKind.NAT),
-            key=lambda chain: chain.priority,
-        )
-        stages: list[tuple[int, int, _Stage]] = [
-            (chain.priority, 1, _ChainStage(chain)) for chain in filters
-        ]
-        if hook in _ENTRY:
-            stages.append((_CONNTRACK_PRIORITY, 0, _TrackStage()))
-        if hook in _NAT_PRIORITY:
-            stages.append((_NAT_PRIORITY[hook], 0, _NatStage(hook, tuple(nats))))
-        stages.sort(key=lambda item: item[:2])
-        self._stages = tuple(stage for _, _, stage in stages)
-        self._ambiguous = _same_place(filters)
+        self._shared = _same_place([c for c in chains if c.kind is not ChainKind.NAT])
+        legacy_first = _stages(hook, chains, first=_LEGACY)
+        self._orders: tuple[tuple[_Stage, ...], ...] = (legacy_first,)
+        if self._shared:
+            self._orders = (legacy_first, _stages(hook, chains, first="nft"))
 
     def run(self, packet: Packet, tracked: Tracked, scene: Scene) -> tuple[State, ...]:
         """Every way the hook can end for a packet."""
-        done: list[State] = []
-        pending = [State(packet, tracked)]
-        for stage in self._stages:
-            following: list[State] = []
-            for state in pending:
-                for result in stage.run(state, scene):
-                    (following if result.action is Action.ACCEPT else done).append(result)
-            pending = following
-        ends = (*done, *pending)
-        if self._ambiguous and len({_visible(end) for end in ends}) > 1:
-            return self._with_order_guess(ends)
-        return ends
-
-    def _with_order_guess(self, ends: tuple[State, ...]) -> tuple[State, ...]:
-        """Two engines at one priority: which runs first depends on who registered first.
-
-        It matters only when both would act, one by dropping and one by rejecting.
-        """
-        stops = {end.action for end in ends if end.action in (Action.DROP, Action.REJECT)}
-        if len(stops) < 2:
+        ends = _run(self._orders[0], packet, tracked, scene)
+        if len(self._orders) == 1:
             return ends
-        unknown = Unknown(
-            f"hook {self.hook.name}",
-            self._ambiguous,
-            "iptables-legacy and nftables chains of one priority run in the order of their "
-            "registration, which no dump shows",
-        )
+        others = _run(self._orders[1], packet, tracked, scene)
+        if {_visible(end) for end in ends} == {_visible(end) for end in others}:
+            return ends
+        unknown = Unknown(f"hook {self.hook.name}", self._shared, _ORDER_UNSEEN)
         return tuple(
-            replace(end, guesses=(*end.guesses, Guess(unknown, end.action is Action.DROP)))
-            for end in ends
+            replace(end, guesses=(*end.guesses, Guess(unknown, legacy_first)))
+            for legacy_first, states in ((True, ends), (False, others))
+            for end in states
         )
+
+
+_LEGACY = "iptables-legacy"
+_ORDER_UNSEEN = (
+    "iptables-legacy and nftables chains of one priority run in the order of their registration, "
+    "which no dump shows"
+)
+
+
+def _stages(hook: Hook, chains: list[BaseChain], *, first: str) -> tuple[_Stage, ...]:
+    """The stages by priority; at one priority the engine named `first` goes first."""
+
+    def place(chain: BaseChain) -> tuple[int, int]:
+        return chain.priority, 1 if (chain.engine == _LEGACY) == (first == _LEGACY) else 2
+
+    ordered = sorted(chains, key=place)
+    nats = tuple(chain for chain in ordered if chain.kind is ChainKind.NAT)
+    stages: list[tuple[tuple[int, int], _Stage]] = [
+        (place(chain), _ChainStage(chain)) for chain in ordered if chain.kind is not ChainKind.NAT
+    ]
+    if hook in _ENTRY:
+        stages.append(((_CONNTRACK_PRIORITY, 0), _TrackStage()))
+    if hook in _NAT_PRIORITY:
+        stages.append(((_NAT_PRIORITY[hook], 0), _NatStage(hook, nats)))
+    stages.sort(key=lambda item: item[0])
+    return tuple(stage for _, stage in stages)
 
 
 def _same_place(chains: list[BaseChain]) -> str:
-    """The names of chains of different engines that share a priority, "" for none."""
-    for first, second in zip(chains, chains[1:], strict=False):
-        legacy = "iptables-legacy"
-        if first.priority == second.priority and first.engine != second.engine:
-            if legacy in (first.engine, second.engine):
-                return f"{first.engine} {first.name}, {second.engine} {second.name}"
+    """Names of a legacy and an nftables chain that share a priority, "" when there are none."""
+    legacy = {chain.priority: chain for chain in chains if chain.engine == _LEGACY}
+    for chain in chains:
+        if chain.engine != _LEGACY and chain.priority in legacy:
+            other = legacy[chain.priority]
+            return f"{other.engine} {other.name}, {chain.engine} {chain.name}"
     return ""
 
 
-def _visible(state: State) -> tuple[Action, str]:
-    return state.action, state.reject_with
+def _run(
+    stages: tuple[_Stage, ...], packet: Packet, tracked: Tracked, scene: Scene
+) -> tuple[State, ...]:
+    done: list[State] = []
+    pending = [State(packet, tracked)]
+    for stage in stages:
+        following: list[State] = []
+        for state in pending:
+            for result in stage.run(state, scene):
+                (following if result.action is Action.ACCEPT else done).append(result)
+        pending = following
+    return (*done, *pending)
+
+
+def _visible(state: State) -> tuple[object, ...]:
+    return state.action, state.reject_with, state.packet, state.tracked, state.guesses
 
 
 class Scene(Struct, frozen=True):

@@ -8,7 +8,8 @@ from collections import defaultdict
 from skoop.model.address import Family, is_multicast
 from skoop.model.packet import Packet
 from skoop.netstack.fib import LOCAL_OUTPUT, Fib, FibKind, FibResult, Flow
-from skoop.netstack.netfilter import AddressType, FibAnswer, Membership
+from skoop.netstack.hooks import HookPlan
+from skoop.netstack.netfilter import AddressType, FibAnswer, Hook, Membership
 from skoop.netstack.sockets import SocketTable
 from skoop.netstack.state import (
     Address,
@@ -80,6 +81,7 @@ class Stack:
             for family in Family
         }
         self.sockets = SocketTable(namespace.sockets)
+        self._plans: dict[tuple[Hook, Family], HookPlan] = {}
         self.connections: dict[object, CtEntry] = {}
         for entry in namespace.conntrack.entries:
             self.connections[entry.original] = entry
@@ -101,6 +103,13 @@ class Stack:
     def is_local(self, family: Family, address: int, device: str = "") -> bool:
         """Whether an address belongs to this namespace (to one device of it, if named)."""
         return self.address_type(family, address, device) is AddressType.LOCAL
+
+    def plan(self, hook: Hook, family: Family) -> HookPlan:
+        """The chains of a hook, put in order at the first use."""
+        plan = self._plans.get((hook, family))
+        if plan is None:
+            plan = self._plans[hook, family] = HookPlan(hook, family, self.namespace.rulesets)
+        return plan
 
     # --- netfilter.Host ----------------------------------------------------------------------
 

@@ -1,0 +1,302 @@
+"""One packet on its way, until it is delivered, stopped, or out of sight."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from skoop.diagnose.neighbours import resolve
+from skoop.diagnose.underlay import Arrives, Beyond, Lost, Underlay
+from skoop.diagnose.world import WireEnd, World
+from skoop.model.disposition import Disposition
+from skoop.model.packet import Packet
+from skoop.model.trace import Evidence, StepKind
+from skoop.netstack.stack import Stack
+from skoop.netstack.state import Link
+from skoop.netstack.tracking import Tracked
+from skoop.netstack.walk import icmp
+from skoop.netstack.walk.bridge import leave_by_port, ports_for, unknown_station
+from skoop.netstack.walk.device import receive, transmit
+from skoop.netstack.walk.events import (
+    Branch,
+    Bridged,
+    Cross,
+    Event,
+    Frame,
+    Local,
+    Looped,
+    Reason,
+    Reenter,
+    Resolve,
+    Stop,
+    Stopped,
+)
+from skoop.netstack.walk.input import loop_back
+from skoop.netstack.walk.output import send
+
+_VLAN_ROOM = 4
+"""veth and bridge ports pass frames of their MTU plus one VLAN tag (is_skb_forwardable())."""
+MOST_EVENTS = 4000
+"""A flight that takes more events than this goes in circles."""
+MOST_HOPS = 150
+
+
+class Delivered(Struct, frozen=True):
+    """The packet reached the sockets of a namespace."""
+
+    stack: Stack
+    branch: Branch
+    packet: Packet
+    iif: str
+    tracked: Tracked
+    tproxy_port: int = 0
+
+
+class Ended(Struct, frozen=True):
+    """The packet was stopped in a namespace."""
+
+    stack: Stack
+    branch: Branch
+    stopped: Stopped
+
+
+class Left(Struct, frozen=True):
+    """The packet left the known network by a device of a host."""
+
+    stack: Stack
+    branch: Branch
+    packet: Packet
+    link: Link
+    beyond: Beyond
+
+
+End = Delivered | Ended | Left
+
+
+class Flight:
+    """Drives packets through a world. Keeps no state between packets."""
+
+    def __init__(self, world: World, underlay: Underlay) -> None:
+        self._world = world
+        self._underlay = underlay
+
+    def send(
+        self, stack: Stack, packet: Packet, branch: Branch, tracked: Tracked | None = None
+    ) -> list[End]:
+        """A packet of a namespace's own."""
+        story = branch.entering(stack.id, "", packet)
+        return self._drive([(stack, event) for event in send(stack, packet, story, tracked)])
+
+    def arrive(self, stack: Stack, link: Link, packet: Packet, branch: Branch) -> list[End]:
+        """A packet that comes in from outside the known network."""
+        story = branch.entering(stack.id, link.name, packet)
+        events = receive(stack, link, Frame(packet, "", link.mac), story)
+        return self._drive([(stack, event) for event in events])
+
+    def _drive(self, pending: list[tuple[Stack, Event]]) -> list[End]:
+        ends: list[End] = []
+        budget = MOST_EVENTS
+        while pending:
+            stack, event = pending.pop()
+            budget -= 1
+            if budget < 0 or len(event.branch.hops) > MOST_HOPS:
+                ends.append(_circles(stack, event))
+            elif isinstance(event, Local):
+                branch = event.branch.leaving("", event.packet)
+                ends.append(
+                    Delivered(
+                        stack, branch, event.packet, event.iif, event.tracked, event.tproxy_port
+                    )
+                )
+            elif isinstance(event, Stopped):
+                ends.append(_end(stack, event))
+            else:
+                self._step(stack, event, pending, ends)
+        return ends
+
+    def _step(
+        self,
+        stack: Stack,
+        event: Resolve | Cross | Reenter | Looped | Bridged,
+        pending: list[tuple[Stack, Event]],
+        ends: list[End],
+    ) -> None:
+        if isinstance(event, Cross):
+            self._cross(stack, event, pending, ends)
+            return
+        if isinstance(event, Resolve):
+            following = self._resolve(stack, event)
+        elif isinstance(event, Reenter):
+            following = receive(stack, event.link, event.frame, event.branch)
+        elif isinstance(event, Looped):
+            following = loop_back(stack, event.packet, event.tracked, event.branch)
+        else:
+            following = self._bridged(stack, event)
+        pending.extend((stack, item) for item in following)
+
+    # --- neighbours --------------------------------------------------------------------------
+
+    def _resolve(self, stack: Stack, event: Resolve) -> list[Event]:
+        link, packet, branch = event.link, event.packet, event.branch
+        if not link.up or not link.arp or link.kind in ("ipip", "sit", "tun", "wireguard"):
+            return transmit(stack, link, Frame(packet, "", ""), event.nexthop, branch)
+        if self._world.peer(stack, link) is WireEnd.UNDERLAY:
+            mac = self._underlay.mac_of(stack, link, event.family, event.nexthop)
+            return transmit(stack, link, Frame(packet, link.mac, mac), event.nexthop, branch)
+        found = resolve(self._world, stack, link, event.family, event.nexthop, packet.src)
+        if not found.known:
+            return [_unresolved(event, found.detail, found.evidence, known=False)]
+        if not found.mac:
+            return [_unresolved(event, found.detail, found.evidence, known=True)]
+        if found.fixed:
+            branch = branch.noting(StepKind.NEIGHBOUR, f"next hop is {found.mac}", *found.evidence)
+        return transmit(stack, link, Frame(packet, link.mac, found.mac), event.nexthop, branch)
+
+    # --- bridges -----------------------------------------------------------------------------
+
+    def _bridged(self, stack: Stack, event: Bridged) -> list[Event]:
+        if event.wanted:
+            packet = event.frame.packet
+            found = resolve(
+                self._world, stack, event.bridge, packet.family, event.wanted, packet.src
+            )
+            if not found.mac:
+                asked = Resolve(
+                    event.branch, event.bridge, packet, event.tracked, packet.family, event.wanted
+                )
+                return [_unresolved(asked, found.detail, found.evidence, known=found.known)]
+            event = replace(event, frame=replace(event.frame, destination=found.mac), wanted=0)
+        unseen = None
+        for port in ports_for(stack, event):
+            end = self._world.peer(stack, port)
+            if isinstance(end, WireEnd):
+                unseen = unseen or port
+            elif event.fixed or end[1].mac == event.frame.destination or end[1].master:
+                return leave_by_port(stack, event, port)
+        if unseen is not None:
+            return leave_by_port(stack, event, unseen)
+        return [unknown_station(stack, event, event.frame.packet)]
+
+    # --- cables ------------------------------------------------------------------------------
+
+    def _cross(
+        self, stack: Stack, event: Cross, pending: list[tuple[Stack, Event]], ends: list[End]
+    ) -> None:
+        end = self._world.peer(stack, event.link)
+        if end is WireEnd.UNDERLAY:
+            self._over_underlay(stack, event, pending, ends)
+        elif isinstance(end, WireEnd):
+            ends.append(_unseen_end(stack, event))
+        else:
+            other, device = end
+            self._into(stack, event, other, device, pending, ends)
+
+    def _over_underlay(
+        self, stack: Stack, event: Cross, pending: list[tuple[Stack, Event]], ends: list[End]
+    ) -> None:
+        answer = self._underlay.carry(stack, event.link, event.frame, event.nexthop)
+        if isinstance(answer, Arrives):
+            note = event.branch.noting(StepKind.TRANSMIT, answer.how)
+            arrived = Cross(note, event.link, replace(event.frame, destination=answer.mac))
+            self._into(stack, arrived, answer.stack, answer.link, pending, ends)
+        elif isinstance(answer, Lost):
+            stopped = Stopped(event.branch, answer.stop, event.frame.packet, answer.answer)
+            ends.append(_end(stack, stopped))
+        else:
+            branch = event.branch.leaving(event.link.name, event.frame.packet)
+            ends.append(Left(stack, branch, event.frame.packet, event.link, answer))
+
+    def _into(
+        self,
+        stack: Stack,
+        event: Cross,
+        other: Stack,
+        device: Link,
+        pending: list[tuple[Stack, Event]],
+        ends: list[End],
+    ) -> None:
+        stop = _too_big(event, device, other) or _other_end_down(device, other)
+        if stop is not None:
+            ends.append(_end(stack, Stopped(event.branch, stop, event.frame.packet)))
+            return
+        packet = replace(event.frame.packet, mark=0)
+        branch = event.branch.leaving(event.link.name, event.frame.packet)
+        branch = branch.entering(other.id, device.name, packet)
+        frame = replace(event.frame, packet=packet)
+        pending.extend((other, item) for item in receive(other, device, frame, branch))
+
+
+def _end(stack: Stack, stopped: Stopped) -> Ended:
+    stop = stopped.stop
+    branch = stopped.branch.noting(StepKind.STOP, stop.detail, *stop.evidence)
+    return Ended(stack, branch.leaving("", stopped.packet), stopped)
+
+
+def _circles(stack: Stack, event: Event) -> Ended:
+    packet = event.frame.packet if isinstance(event, Cross | Bridged | Reenter) else event.packet
+    stop = Stop(
+        disposition=Disposition.LOOP,
+        reason=Reason.LOOP,
+        detail="the packet goes in circles",
+    )
+    return _end(stack, Stopped(event.branch, stop, packet))
+
+
+def _unresolved(
+    event: Resolve, detail: str, evidence: tuple[Evidence, ...], *, known: bool
+) -> Stopped:
+    """The neighbour does not answer: the kernel reports it after about three seconds."""
+    disposition = Disposition.NEIGHBOUR_UNREACHABLE if known else Disposition.INSUFFICIENT_INFO
+    stop = Stop(
+        disposition=disposition,
+        reason=Reason.NEIGHBOUR if known else Reason.NOT_COLLECTED,
+        detail=detail,
+        evidence=evidence,
+        device=event.link.name,
+        address=event.nexthop,
+    )
+    answer = icmp.error(event.packet, icmp.Problem.HOST_UNREACHABLE) if known else None
+    return Stopped(event.branch, stop, event.packet, answer)
+
+
+def _unseen_end(stack: Stack, event: Cross) -> Ended:
+    missing = event.link.kind == "veth" and event.link.peer_index == 0
+    stop = Stop(
+        disposition=Disposition.LINK_DOWN if missing else Disposition.INSUFFICIENT_INFO,
+        reason=Reason.PEER_MISSING if missing else Reason.NOT_COLLECTED,
+        detail=f"the other end of {event.link.name} was not collected",
+        device=event.link.name,
+    )
+    return _end(stack, Stopped(event.branch, stop, event.frame.packet))
+
+
+def _too_big(event: Cross, device: Link, other: Stack) -> Stop | None:
+    """A frame larger than the receiving device's MTU disappears without a word."""
+    packet = event.frame.packet
+    size = packet.size if packet.df else min(packet.size, event.link.mtu)
+    if packet.gso or size <= device.mtu + _VLAN_ROOM:
+        return None
+    return Stop(
+        disposition=Disposition.MTU_EXCEEDED,
+        reason=Reason.PEER_MTU,
+        detail=f"{event.link.name} sends {size} bytes, but {device.name} on {other.id} takes only "
+        f"{device.mtu}",
+        device=event.link.name,
+        evidence=(
+            Evidence(f"link {device.name} on {other.id}", f"mtu {device.mtu}"),
+            Evidence(f"link {event.link.name}", f"mtu {event.link.mtu}"),
+        ),
+        limit=device.mtu,
+    )
+
+
+def _other_end_down(device: Link, other: Stack) -> Stop | None:
+    if device.up:
+        return None
+    return Stop(
+        disposition=Disposition.LINK_DOWN,
+        reason=Reason.LINK_DOWN,
+        detail=f"{device.name} on {other.id} is down",
+        device=device.name,
+        evidence=(Evidence(f"link {device.name} on {other.id}", device.raw or "state DOWN"),),
+    )

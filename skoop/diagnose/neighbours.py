@@ -1,0 +1,148 @@
+"""Finding a next hop's MAC: the neighbour table first, then the question to those who can hear it.
+
+An entry that is not permanent is only what was true last; the kernel asks again when it stops
+being confirmed, so an answer found here counts more than a remembered one (net/core/neighbour.c).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from skoop.diagnose.world import WireEnd, World
+from skoop.model.address import Family, format_ip
+from skoop.model.trace import Evidence
+from skoop.netstack.arp import answers
+from skoop.netstack.stack import Stack
+from skoop.netstack.state import Link, Neighbour
+from skoop.netstack.walk.bridge import port_of
+
+_FIXED = frozenset(("PERMANENT", "NOARP"))
+_UNRESOLVED = frozenset(("FAILED", "INCOMPLETE"))
+_USABLE = frozenset(("REACHABLE", "STALE", "DELAY", "PROBE"))
+
+
+class Resolution(Struct, frozen=True):
+    """`mac` is "" when nobody answers. `known` is false when that cannot be told."""
+
+    mac: str = ""
+    known: bool = True
+    detail: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    fixed: bool = False
+
+
+class Answer(Struct, frozen=True):
+    """Somebody heard the question: a MAC, or the reason for not answering."""
+
+    mac: str
+    who: str
+    refusal: str = ""
+
+
+def resolve(
+    world: World, stack: Stack, link: Link, family: Family, target: int, source: int
+) -> Resolution:
+    """The MAC of a next hop on a device. `source` is the packet's source, which the question
+    carries when it is an address of this namespace."""
+    entry = stack.neighbours.get((link.name, family, target))
+    evidence = _table_evidence(stack, entry)
+    if entry is not None and entry.state in _FIXED and entry.mac:
+        return Resolution(entry.mac, detail=entry.state, evidence=evidence, fixed=True)
+    asker = _asker(stack, link, family, target, source)
+    heard, complete = ask(world, stack, link, family, target, asker)
+    for answer in heard:
+        if answer.mac:
+            return Resolution(answer.mac, detail=f"{answer.who} answers", evidence=evidence)
+    name = format_ip(family, target)
+    if not complete:
+        if entry is not None and entry.mac and entry.state in _USABLE:
+            return Resolution(entry.mac, detail=entry.state, evidence=evidence)
+        failed = entry is not None and entry.state in _UNRESOLVED
+        return Resolution(known=failed, detail=f"nobody seen answers for {name}", evidence=evidence)
+    refusals = [f"{a.who}: {a.refusal}" for a in heard if a.refusal != _NOT_MINE]
+    detail = f"nobody on {link.name} answers for {name}"
+    if refusals:
+        detail += f" ({'; '.join(refusals)})"
+    return Resolution(detail=detail, evidence=evidence)
+
+
+_NOT_MINE = "the address is not configured there"
+
+
+def _table_evidence(stack: Stack, entry: Neighbour | None) -> tuple[Evidence, ...]:
+    if entry is None:
+        return ()
+    return (Evidence(f"ip neigh on {stack.id}", entry.raw or f"{entry.mac} {entry.state}"),)
+
+
+def _asker(stack: Stack, link: Link, family: Family, target: int, source: int) -> int:
+    """arp_solicit(): the packet's own source if local, else an address of the device."""
+    level = stack.sysctls.highest(link.name, "arp_announce")
+    if level == 0 and stack.is_local(family, source):
+        return source
+    return stack.select_source(link.name, family, target)
+
+
+def ask(
+    world: World, stack: Stack, link: Link, family: Family, target: int, asker: int
+) -> tuple[list[Answer], bool]:
+    """What everybody who hears a question on a device says, and whether all of them are known."""
+    heard: list[Answer] = []
+    complete = True
+    for listener in _hearers(world, stack, link):
+        if listener is None:
+            complete = False
+            continue
+        other, device = listener
+        refusal = answers(other, device.name, family, target, asker)
+        heard.append(Answer("" if refusal else device.mac, other.id, refusal))
+    return heard, complete
+
+
+def _hearers(world: World, stack: Stack, link: Link) -> Iterator[tuple[Stack, Link] | None]:
+    """The devices a broadcast on `link` reaches; None for each end nobody knows."""
+    if link.kind == "bridge":
+        yield from _behind_ports(world, stack, link, without="")
+    elif link.kind != "vxlan":
+        yield from _beyond(world, stack, link)
+
+
+def _beyond(world: World, stack: Stack, link: Link) -> Iterator[tuple[Stack, Link] | None]:
+    """The devices at the other end of a cable, through a bridge if it ends in one."""
+    end = world.peer(stack, link)
+    if isinstance(end, WireEnd):
+        yield None
+        return
+    other, device = end
+    if not device.up or not link.up:
+        return
+    if not device.master:
+        yield other, device
+        return
+    bridge = other.links.get(device.master)
+    if bridge is None or bridge.kind != "bridge":
+        yield None
+    elif bridge.up and port_of(device).state == "forwarding":
+        yield other, bridge
+        yield from _behind_ports(world, other, bridge, without=device.name)
+
+
+def _behind_ports(
+    world: World, stack: Stack, bridge: Link, *, without: str
+) -> Iterator[tuple[Stack, Link] | None]:
+    arrived = stack.links.get(without)
+    for port in stack.ports[bridge.name]:
+        settings = port_of(port)
+        if settings.state != "forwarding" or not port.up or not settings.bcast_flood:
+            continue
+        if port.name == without and not settings.hairpin:
+            continue
+        if arrived is not None and port_of(arrived).isolated and settings.isolated:
+            continue
+        end = world.peer(stack, port)
+        if isinstance(end, WireEnd):
+            yield None
+        elif end[1].up and not end[1].master:
+            yield end

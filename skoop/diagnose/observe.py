@@ -1,0 +1,61 @@
+"""What a client's socket reports of an error: errno by ICMP type and code.
+
+icmp_err_convert in net/ipv4/icmp.c, tcp_v4_err(), icmpv6_err_convert().
+"""
+
+from __future__ import annotations
+
+from skoop.model.address import Family
+from skoop.model.disposition import Result
+from skoop.model.packet import Packet, Proto
+from skoop.netstack.walk.events import Errno
+
+_ERRNOS = {
+    Errno.EINVAL: Result.INVALID,
+    Errno.EACCES: Result.PROHIBITED,
+    Errno.EHOSTUNREACH: Result.UNREACHABLE,
+    Errno.ENETUNREACH: Result.UNREACHABLE,
+    Errno.EMSGSIZE: Result.MSGSIZE,
+    Errno.EADDRNOTAVAIL: Result.INVALID,
+}
+
+_V4 = {
+    0: Result.UNREACHABLE,
+    1: Result.UNREACHABLE,
+    2: Result.UNREACHABLE,
+    3: Result.REFUSED,
+    4: Result.MSGSIZE,
+    9: Result.UNREACHABLE,
+    10: Result.UNREACHABLE,
+    13: Result.UNREACHABLE,
+}
+_V6 = {
+    0: Result.UNREACHABLE,
+    1: Result.PROHIBITED,
+    3: Result.UNREACHABLE,
+    4: Result.REFUSED,
+    5: Result.PROHIBITED,
+    6: Result.PROHIBITED,
+}
+
+
+def errno_result(errno: Errno, proto: int) -> Result | None:
+    """What an errno of the sender's own kernel means; None when the call succeeds all the same.
+
+    A packet dropped in OUTPUT gives EPERM to sendto(); connect() ignores it and retransmits.
+    """
+    if errno is Errno.EPERM:
+        return None if proto == Proto.TCP else Result.PROHIBITED
+    return _ERRNOS.get(errno)
+
+
+def icmp_result(answer: Packet, sent: Packet) -> Result:
+    """What a reset or an ICMP error that reached the client tells it."""
+    if answer.quoted is None:
+        return Result.REFUSED if answer.proto == Proto.TCP else Result.OK
+    kind, code = answer.icmp.type, answer.icmp.code
+    if sent.family is Family.V4:
+        return _V4.get(code, Result.UNREACHABLE) if kind == 3 else Result.UNREACHABLE
+    if kind == 2:
+        return Result.MSGSIZE
+    return _V6.get(code, Result.UNREACHABLE) if kind == 1 else Result.UNREACHABLE

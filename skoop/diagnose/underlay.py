@@ -1,0 +1,164 @@
+"""The network between the nodes, which nobody collected: what may be assumed of it.
+
+A frame on the underlay goes to the node that has the next hop's address. Behind a gateway, packets
+for a node's own address are taken to that node; any other address is out of sight, and a cloud's
+`InfraShim` may know more.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from skoop.diagnose.world import World
+from skoop.model.address import Family, format_ip
+from skoop.model.disposition import Disposition
+from skoop.model.packet import Packet
+from skoop.model.trace import Evidence
+from skoop.netstack.arp import answers
+from skoop.netstack.stack import Stack
+from skoop.netstack.state import Link, Neighbour
+from skoop.netstack.walk import icmp
+from skoop.netstack.walk.events import Frame, Reason, Stop
+
+
+class Arrives(Struct, frozen=True):
+    """The frame reaches a device of another node."""
+
+    stack: Stack
+    link: Link
+    mac: str
+    how: str
+
+
+class Lost(Struct, frozen=True):
+    """The underlay cannot deliver it, and that is certain."""
+
+    stop: Stop
+    answer: Packet | None = None
+
+
+class Beyond(Struct, frozen=True):
+    """The packet is out of sight. `gateway` is the next hop as text; `lost` says that nothing out
+    there can know its destination."""
+
+    gateway: str
+    why: str
+    lost: bool = False
+
+
+class Underlay(Protocol):
+    """What carries packets between nodes and to the outside."""
+
+    def mac_of(self, stack: Stack, link: Link, family: Family, nexthop: int) -> str:
+        """The destination MAC a node would use on a device of the underlay, "" when unknown."""
+
+    def carry(
+        self, stack: Stack, link: Link, frame: Frame, nexthop: int
+    ) -> Arrives | Lost | Beyond:
+        """Where a frame that leaves by such a device ends up."""
+
+
+class PlainUnderlay:
+    """Nodes on one or more subnets, joined by routers that know the nodes' addresses."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def mac_of(self, stack: Stack, link: Link, family: Family, nexthop: int) -> str:
+        """A permanent entry's MAC; anything else is resolved when the frame is carried."""
+        entry = stack.neighbours.get((link.name, family, nexthop))
+        return entry.mac if entry is not None and entry.state in _FIXED else ""
+
+    def carry(
+        self, stack: Stack, link: Link, frame: Frame, nexthop: int
+    ) -> Arrives | Lost | Beyond:
+        """The node that has the next hop's address, or the one a fixed MAC belongs to."""
+        family = frame.packet.family
+        if not link.carrier:
+            return Lost(_no_carrier(stack, link))
+        entry = stack.neighbours.get((link.name, family, nexthop))
+        if frame.destination:
+            return self._by_mac(stack, link, frame, nexthop, entry)
+        here = [o for o in self._world.owners(family, nexthop) if o[0] is not stack]
+        if here:
+            return self._on_link(stack, link, frame, nexthop, here[0])
+        if entry is not None and entry.state in ("FAILED", "INCOMPLETE"):
+            return _unresolved(stack, link, frame.packet, nexthop, entry)
+        return self._behind_gateway(stack, frame.packet, nexthop)
+
+    def _by_mac(
+        self, stack: Stack, link: Link, frame: Frame, nexthop: int, entry: Neighbour | None
+    ) -> Arrives | Lost | Beyond:
+        mac = frame.destination
+        for other, device in self._world.underlay_links():
+            if device.mac == mac and other is not stack:
+                return Arrives(other, device, mac, f"over the underlay to {other.id}")
+        if not self._world.owners(frame.packet.family, nexthop):
+            return self._behind_gateway(stack, frame.packet, nexthop)
+        name = format_ip(frame.packet.family, nexthop)
+        raw = entry.raw if entry else mac
+        stop = Stop(
+            disposition=Disposition.NEIGHBOUR_UNREACHABLE,
+            reason=Reason.WRONG_MAC,
+            detail=f"frames for {name} go to {mac}, which no node has",
+            device=link.name,
+            address=nexthop,
+            evidence=(Evidence(f"ip neigh on {stack.id}", raw),),
+        )
+        return Lost(stop)
+
+    def _on_link(
+        self, stack: Stack, link: Link, frame: Frame, nexthop: int, owner: tuple[Stack, Link]
+    ) -> Arrives | Lost:
+        other, device = owner
+        family = frame.packet.family
+        name = format_ip(family, nexthop)
+        asker = stack.select_source(link.name, family, nexthop)
+        refusal = "" if device.up else f"{device.name} is down"
+        refusal = refusal or answers(other, device.name, family, nexthop, asker)
+        if not refusal:
+            return Arrives(other, device, device.mac, f"over the underlay to {other.id}")
+        stop = Stop(
+            disposition=Disposition.NEIGHBOUR_UNREACHABLE,
+            reason=Reason.NEIGHBOUR,
+            detail=f"{other.id} does not answer for {name}: {refusal}",
+            device=link.name,
+            address=nexthop,
+        )
+        return Lost(stop, icmp.error(frame.packet, icmp.Problem.HOST_UNREACHABLE))
+
+    def _behind_gateway(self, stack: Stack, packet: Packet, nexthop: int) -> Arrives | Beyond:
+        gateway = format_ip(packet.family, nexthop)
+        owners = [o for o in self._world.owners(packet.family, packet.dst) if o[0] is not stack]
+        if owners and nexthop != packet.dst:
+            other, device = owners[0]
+            return Arrives(other, device, device.mac, f"by the router {gateway} to {other.id}")
+        return Beyond(gateway, f"nothing was collected beyond {gateway}")
+
+
+_FIXED = frozenset(("PERMANENT", "NOARP"))
+
+
+def _no_carrier(stack: Stack, link: Link) -> Stop:
+    return Stop(
+        disposition=Disposition.LINK_DOWN,
+        reason=Reason.LINK_DOWN,
+        detail=f"{link.name} has no carrier",
+        device=link.name,
+        evidence=(Evidence(f"link {link.name} on {stack.id}", link.raw or link.operstate),),
+    )
+
+
+def _unresolved(stack: Stack, link: Link, packet: Packet, nexthop: int, entry: Neighbour) -> Lost:
+    name = format_ip(packet.family, nexthop)
+    stop = Stop(
+        disposition=Disposition.NEIGHBOUR_UNREACHABLE,
+        reason=Reason.NEIGHBOUR,
+        detail=f"nobody on {link.name} answers for {name}",
+        device=link.name,
+        address=nexthop,
+        evidence=(Evidence(f"ip neigh on {stack.id}", entry.raw or entry.state),),
+    )
+    return Lost(stop, icmp.error(packet, icmp.Problem.HOST_UNREACHABLE))

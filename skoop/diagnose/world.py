@@ -1,0 +1,112 @@
+"""The namespaces of a cluster and the wires between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+
+from msgspec import Struct
+
+from skoop.model.address import Family
+from skoop.netstack.stack import Stack
+from skoop.netstack.state import Link, Namespace
+
+
+class Machine(Struct, frozen=True):
+    """What was collected of one node: its own namespace and those of its pods."""
+
+    name: str
+    host: Namespace
+    pods: tuple[Namespace, ...] = ()
+
+
+class WireEnd(Enum):
+    """A device whose other end is no collected device."""
+
+    UNDERLAY = "the network between nodes"
+    MISSING = "a namespace that was not collected"
+
+
+class World:
+    """Every collected namespace, compiled, with its virtual cables plugged in."""
+
+    def __init__(self, machines: Iterable[Machine]) -> None:
+        self.stacks: dict[str, Stack] = {}
+        self.machine_of: dict[str, str] = {}
+        self.hosts: dict[str, Stack] = {}
+        self._peers: dict[tuple[str, str], tuple[Stack, Link]] = {}
+        self._owners: dict[tuple[Family, int], list[tuple[Stack, Link]]] = {}
+        for machine in machines:
+            self._add(machine)
+
+    def _add(self, machine: Machine) -> None:
+        host = Stack(machine.host)
+        pods = [Stack(pod) for pod in machine.pods]
+        self.hosts[machine.name] = host
+        for stack in (host, *pods):
+            self.stacks[stack.id] = stack
+            self.machine_of[stack.id] = machine.name
+            self._plug_within(stack)
+        for pod in pods:
+            self._plug_pod(host, pod)
+        for address in machine.host.addresses:
+            link = host.links.get(address.device)
+            if link and address.scope == "global" and self.is_underlay(host, link):
+                key = (address.family, address.value)
+                self._owners.setdefault(key, []).append((host, link))
+
+    def _plug_within(self, stack: Stack) -> None:
+        """veth pairs with both ends in one namespace."""
+        for link in stack.namespace.links:
+            if link.kind == "veth" and link.peer_nsid == -1:
+                peer = stack.links_by_index.get(link.peer_index)
+                if peer is not None and peer.peer_index == link.index and peer.kind == "veth":
+                    self._peers[stack.id, link.name] = (stack, peer)
+
+    def _plug_pod(self, host: Stack, pod: Stack) -> None:
+        """A pod's device and the host's, when each names the other's index."""
+        inode_of = dict(host.namespace.nsids)
+        for link in pod.namespace.links:
+            if link.kind != "veth" or (pod.id, link.name) in self._peers:
+                continue
+            end = host.links_by_index.get(link.peer_index)
+            if end is None or end.kind != "veth" or end.peer_index != link.index:
+                continue
+            known = inode_of.get(end.peer_nsid, 0)
+            if known and pod.namespace.inode and known != pod.namespace.inode:
+                continue
+            self._peers[pod.id, link.name] = (host, end)
+            self._peers[host.id, end.name] = (pod, link)
+
+    def peer(self, stack: Stack, link: Link) -> tuple[Stack, Link] | WireEnd:
+        """The other end of a device."""
+        found = self._peers.get((stack.id, link.name))
+        if found is not None:
+            return found
+        return WireEnd.UNDERLAY if self.is_underlay(stack, link) else WireEnd.MISSING
+
+    def is_underlay(self, stack: Stack, link: Link) -> bool:
+        """Whether a device leads out of the machine: hardware, or a veth of the host that carries
+        an address itself and whose other end no pod has."""
+        if (stack.id, link.name) in self._peers or stack.id not in self._host_ids():
+            return False
+        if link.kind in ("", "vlan", "bond", "team", "macvlan", "ipvlan", "virtio"):
+            return True
+        return link.kind == "veth" and not link.master and self._has_address(stack, link)
+
+    def _has_address(self, stack: Stack, link: Link) -> bool:
+        return any(stack.addresses(link.name, family) for family in Family)
+
+    def _host_ids(self) -> set[str]:
+        return {host.id for host in self.hosts.values()}
+
+    def owners(self, family: Family, address: int) -> list[tuple[Stack, Link]]:
+        """The hosts that have an address on a device that leads to the underlay."""
+        return self._owners.get((family, address), [])
+
+    def underlay_links(self) -> Iterable[tuple[Stack, Link]]:
+        """Every device that leads to the underlay."""
+        for host in self.hosts.values():
+            for link in host.namespace.links:
+                if self.is_underlay(host, link):
+                    yield host, link

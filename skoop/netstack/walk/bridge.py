@@ -1,0 +1,267 @@
+"""Bridges: a frame comes in by a port, or the bridge itself sends one.
+
+net/bridge/br_input.c, br_forward.c, br_device.c, br_netfilter_hooks.c.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from skoop.model.address import Family
+from skoop.model.disposition import Disposition
+from skoop.model.packet import Packet
+from skoop.model.trace import Evidence, StepKind
+from skoop.netstack.fib import FibKind
+from skoop.netstack.netfilter import Hook
+from skoop.netstack.stack import Stack
+from skoop.netstack.state import BridgePort, Link
+from skoop.netstack.tracking import remember, untouched
+from skoop.netstack.walk.events import (
+    Branch,
+    Bridged,
+    Cross,
+    Event,
+    Frame,
+    Reason,
+    Stop,
+    Stopped,
+)
+from skoop.netstack.walk.input import input_flow, receive_ip, route_input, validate_source
+from skoop.netstack.walk.netfilter import Passage, Passed, run_hook
+
+_PLAIN_PORT = BridgePort()
+
+
+def port_of(link: Link) -> BridgePort:
+    """A port's settings; the defaults when they were not collected."""
+    return link.port or _PLAIN_PORT
+
+
+def receive_by_port(stack: Stack, port: Link, frame: Frame, branch: Branch) -> list[Event]:
+    """br_handle_frame(): a frame came in by a port."""
+    bridge = stack.links.get(port.master)
+    if bridge is None or not bridge.up:
+        stop = Stop(
+            disposition=Disposition.LINK_DOWN,
+            reason=Reason.LINK_DOWN,
+            detail=f"the bridge {port.master} is down, so its ports are disabled",
+            device=port.master,
+        )
+        return [Stopped(branch, stop, frame.packet)]
+    refused = _port_refuses(stack, port)
+    if refused is not None:
+        return [Stopped(branch, refused, frame.packet)]
+    if filters_bridged(stack, bridge, frame.packet.family):
+        return _filtered(stack, bridge, port, frame, branch)
+    if _is_for(stack, bridge, frame.destination):
+        return receive_ip(stack, bridge.name, frame.packet, branch)
+    return [_onward(stack, bridge, port, frame, branch)]
+
+
+def filters_bridged(stack: Stack, bridge: Link, family: Family) -> bool:
+    """Whether br_netfilter shows this bridge's frames to iptables."""
+    settings = bridge.bridge
+    own = settings is not None and (
+        settings.nf_call_iptables if family is Family.V4 else settings.nf_call_ip6tables
+    )
+    return own or stack.sysctls.bridge_calls(family)
+
+
+def _port_refuses(stack: Stack, port: Link) -> Stop | None:
+    state = port_of(port).state
+    if state == "forwarding":
+        return None
+    return Stop(
+        disposition=Disposition.LINK_DOWN,
+        reason=Reason.PORT_STATE,
+        detail=f"the bridge port {port.name} is {state}",
+        device=port.name,
+        evidence=(Evidence(f"bridge link on {stack.id}", f"{port.name} state {state}"),),
+    )
+
+
+def _is_for(stack: Stack, bridge: Link, mac: str) -> bool:
+    """Whether a frame goes up to the host: the bridge's own address, or one of its ports'."""
+    if mac == bridge.mac:
+        return True
+    entries = stack.fdb.get((bridge.name, mac), ())
+    return any(entry.local or _owns(stack, entry.device, mac) for entry in entries)
+
+
+def _owns(stack: Stack, device: str, mac: str) -> bool:
+    link = stack.links.get(device)
+    return link is not None and link.mac == mac
+
+
+def _onward(stack: Stack, bridge: Link, port: Link | None, frame: Frame, branch: Branch) -> Bridged:
+    entries = [
+        entry
+        for entry in stack.fdb.get((bridge.name, frame.destination), ())
+        if entry.master == bridge.name and entry.device != bridge.name
+    ]
+    learned = entries[0].device if entries else ""
+    fixed = bool(entries) and entries[0].permanent
+    return Bridged(
+        branch, bridge, port, frame, untouched(frame.packet), learned, fixed, filtered=False
+    )
+
+
+def _filtered(stack: Stack, bridge: Link, port: Link, frame: Frame, branch: Branch) -> list[Event]:
+    """br_nf_pre_routing(): PREROUTING sees the frame before the bridge decides."""
+    events: list[Event] = []
+    passage = Passage(iif=bridge.name, physin=port.name)
+    packet = frame.packet
+    for passed in run_hook(stack, Hook.PREROUTING, packet, untouched(packet), branch, passage):
+        if isinstance(passed, Stopped):
+            events.append(passed)
+        elif passed.packet.dst != packet.dst:
+            events += _translated(stack, bridge, port, frame, passed)
+        elif _is_for(stack, bridge, frame.destination):
+            events += route_input(stack, bridge.name, passed, port.name)
+        else:
+            onward = _onward(stack, bridge, port, replace(frame, packet=passed.packet), branch)
+            events.append(
+                Bridged(
+                    passed.branch,
+                    bridge,
+                    port,
+                    onward.frame,
+                    passed.tracked,
+                    onward.learned,
+                    onward.fixed,
+                    filtered=True,
+                )
+            )
+    return events
+
+
+def _translated(
+    stack: Stack, bridge: Link, port: Link, frame: Frame, passed: Passed
+) -> list[Event]:
+    """br_nf_pre_routing_finish(): after DNAT, a destination on the same bridge is bridged there
+    without ip_forward and without TTL; anything else goes up to be routed."""
+    packet = passed.packet
+    found = stack.route(input_flow(packet, bridge.name))
+    same = found.kind is FibKind.UNICAST and any(h.device == bridge.name for h in found.nexthops)
+    if not same:
+        return route_input(stack, bridge.name, passed, port.name)
+    refused = validate_source(stack, bridge.name, packet)
+    if refused is not None:
+        return [Stopped(passed.branch, refused, packet)]
+    hop = found.nexthops[0]
+    wanted = hop.gateway[1] if hop.gateway else packet.dst
+    note = passed.branch.noting(
+        StepKind.BRIDGE, f"translated to a station of {bridge.name}, so it is bridged there"
+    )
+    return [
+        Bridged(
+            note,
+            bridge,
+            port,
+            replace(frame, packet=packet, destination=""),
+            passed.tracked,
+            filtered=True,
+            wanted=wanted,
+        )
+    ]
+
+
+def send_by_bridge(stack: Stack, bridge: Link, frame: Frame, branch: Branch) -> list[Event]:
+    """br_dev_xmit(): the host sends a routed packet into the bridge."""
+    return [_onward(stack, bridge, None, frame, branch)]
+
+
+def leave_by_port(stack: Stack, event: Bridged, port: Link) -> list[Event]:
+    """br_forward(): the frame goes out by a port, if the port may carry it."""
+    refused = may_leave(stack, event.in_port, port)
+    if refused is not None:
+        return [Stopped(event.branch, refused, event.frame.packet)]
+    if not event.filtered or event.in_port is None:
+        branch = event.branch.noting(
+            StepKind.BRIDGE, f"{event.bridge.name} sends it to {port.name}"
+        )
+        return [Cross(branch, port, event.frame)]
+    return _hooks_of_forwarding(stack, event, event.in_port, port)
+
+
+def may_leave(stack: Stack, in_port: Link | None, port: Link) -> Stop | None:
+    """should_deliver() and the port's own state."""
+    refused = _port_refuses(stack, port)
+    if refused is not None:
+        return refused
+    if not port.up:
+        detail = f"{port.name} is down"
+        return _refusal(Disposition.LINK_DOWN, Reason.LINK_DOWN, detail, port, stack)
+    if in_port is None:
+        return None
+    if in_port.name == port.name and not port_of(port).hairpin:
+        detail = f"{port.name} may not send back what it received: hairpin is off"
+        return _refusal(Disposition.DROPPED, Reason.HAIRPIN, detail, port, stack)
+    if port_of(in_port).isolated and port_of(port).isolated:
+        detail = f"{in_port.name} and {port.name} are isolated from each other"
+        return _refusal(Disposition.DROPPED, Reason.ISOLATED, detail, port, stack)
+    return None
+
+
+def _refusal(
+    disposition: Disposition, reason: Reason, detail: str, port: Link, stack: Stack
+) -> Stop:
+    return Stop(
+        disposition=disposition,
+        reason=reason,
+        detail=detail,
+        device=port.name,
+        evidence=(Evidence(f"bridge link on {stack.id}", port.raw or detail),),
+    )
+
+
+def _hooks_of_forwarding(stack: Stack, event: Bridged, in_port: Link, port: Link) -> list[Event]:
+    """br_nf_forward_ip() and br_nf_post_routing(): FORWARD and POSTROUTING see the bridge as both
+    devices."""
+    events: list[Event] = []
+    name, packet = event.bridge.name, event.frame.packet
+    passage = Passage(iif=name, oif=name, physin=in_port.name, physout=port.name)
+    for passed in run_hook(stack, Hook.FORWARD, packet, event.tracked, event.branch, passage):
+        if isinstance(passed, Stopped):
+            events.append(passed)
+            continue
+        events += _post_routing(stack, event, passed, port)
+    return events
+
+
+def _post_routing(stack: Stack, event: Bridged, passed: Passed, port: Link) -> list[Event]:
+    events: list[Event] = []
+    passage = Passage(oif=event.bridge.name, physout=port.name)
+    for after in run_hook(
+        stack, Hook.POSTROUTING, passed.packet, passed.tracked, passed.branch, passage
+    ):
+        if isinstance(after, Stopped):
+            events.append(after)
+            continue
+        opened = after.branch.opened.get(stack.id, ())
+        branch = after.branch.remembering(stack.id, remember(opened, after.tracked))
+        branch = branch.noting(StepKind.BRIDGE, f"{event.bridge.name} sends it to {port.name}")
+        events.append(Cross(branch, port, replace(event.frame, packet=after.packet)))
+    return events
+
+
+def ports_for(stack: Stack, event: Bridged) -> list[Link]:
+    """The ports a frame may leave by: the entry's, or every flooding one."""
+    if event.fixed:
+        return [port for port in stack.ports[event.bridge.name] if port.name == event.learned]
+    ports = [port for port in stack.ports[event.bridge.name] if port_of(port).flood]
+    ports.sort(key=lambda port: port.name != event.learned)
+    return ports
+
+
+def unknown_station(stack: Stack, event: Bridged, packet: Packet) -> Stopped:
+    """Nobody behind the bridge has the frame's MAC."""
+    mac = event.frame.destination
+    stop = Stop(
+        disposition=Disposition.NEIGHBOUR_UNREACHABLE,
+        reason=Reason.WRONG_MAC,
+        detail=f"no station on {event.bridge.name} has the address {mac}",
+        device=event.bridge.name,
+        evidence=(Evidence(f"bridge {event.bridge.name} on {stack.id}", f"destination {mac}"),),
+    )
+    return Stopped(event.branch, stop, packet)

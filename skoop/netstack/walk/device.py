@@ -1,0 +1,138 @@
+"""The link layer's two ends: a frame comes in by a device, a routed packet leaves by one."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from skoop.model.disposition import Disposition
+from skoop.model.packet import Packet
+from skoop.model.trace import Evidence
+from skoop.netstack.netfilter import Guess, Unknown
+from skoop.netstack.stack import Stack
+from skoop.netstack.state import Link
+from skoop.netstack.walk.bridge import receive_by_port, send_by_bridge
+from skoop.netstack.walk.events import (
+    BROADCAST_MAC,
+    Branch,
+    Cross,
+    Event,
+    Frame,
+    Reason,
+    Stop,
+    Stopped,
+)
+from skoop.netstack.walk.input import receive_ip
+from skoop.netstack.walk.tunnel import encapsulate
+
+_TUNNELS = ("vxlan", "ipip", "sit", "gre", "ip6tnl", "geneve")
+_OPAQUE = {
+    "tun": "its other end is a program",
+    "tap": "its other end is a program",
+    "wireguard": "WireGuard is not modelled",
+    "geneve": "Geneve is not modelled",
+    "ip6tnl": "IPv6 tunnels are not modelled",
+    "vrf": "VRFs are not modelled",
+    "openvswitch": "Open vSwitch flows are not modelled",
+}
+
+
+def receive(stack: Stack, link: Link, frame: Frame, branch: Branch) -> list[Event]:
+    """A frame arrives at a device of this namespace."""
+    if not link.up:
+        return [Stopped(branch, _down(stack, link), frame.packet)]
+    events: list[Event] = []
+    for way in _through_tc(stack, link, frame.packet, branch):
+        if isinstance(way, Stopped):
+            events.append(way)
+        else:
+            events += _accept(stack, link, frame, way)
+    return events
+
+
+def _accept(stack: Stack, link: Link, frame: Frame, branch: Branch) -> list[Event]:
+    if link.master:
+        master = stack.links.get(link.master)
+        if master is None or master.kind == "bridge":
+            return receive_by_port(stack, link, frame, branch)
+        if master.kind in _OPAQUE:
+            return [_opaque(master, frame.packet, branch)]
+        link = master
+    if link.kind in _OPAQUE and link.kind != "geneve":
+        return [_opaque(link, frame.packet, branch)]
+    if frame.destination and frame.destination not in (link.mac, BROADCAST_MAC):
+        return [Stopped(branch, _other_host(stack, link, frame), frame.packet)]
+    return receive_ip(stack, link.name, frame.packet, branch)
+
+
+def _other_host(stack: Stack, link: Link, frame: Frame) -> Stop:
+    return Stop(
+        disposition=Disposition.NEIGHBOUR_UNREACHABLE,
+        reason=Reason.WRONG_MAC,
+        detail=f"the frame is for {frame.destination}, but {link.name} is {link.mac}",
+        device=link.name,
+        evidence=(Evidence(f"link {link.name} on {stack.id}", f"address {link.mac}"),),
+    )
+
+
+def transmit(stack: Stack, link: Link, frame: Frame, nexthop: int, branch: Branch) -> list[Event]:
+    """A packet whose next hop is known leaves by a device."""
+    if not link.up:
+        return [Stopped(branch, _down(stack, link), frame.packet)]
+    if link.kind == "bridge":
+        return send_by_bridge(stack, link, frame, branch)
+    if link.kind in _OPAQUE:
+        return [_opaque(link, frame.packet, branch)]
+    if link.kind in _TUNNELS:
+        return encapsulate(stack, link, frame, nexthop, branch)
+    if link.kind == "dummy":
+        stop = Stop(
+            disposition=Disposition.BLACKHOLED,
+            reason=Reason.ROUTE_TYPE,
+            detail=f"{link.name} is a dummy device, which swallows packets",
+            device=link.name,
+        )
+        return [Stopped(branch, stop, frame.packet)]
+    return [
+        way if isinstance(way, Stopped) else Cross(way, link, frame, nexthop)
+        for way in _through_tc(stack, link, frame.packet, branch)
+    ]
+
+
+def _through_tc(stack: Stack, link: Link, packet: Packet, branch: Branch) -> list[Branch | Stopped]:
+    """A traffic-control program may drop or redirect: both answers are followed."""
+    if not link.tc:
+        return [branch]
+    unknown = Unknown(
+        f"tc on {link.name} of {stack.id}", link.tc, "traffic-control programs are not modelled"
+    )
+    if any(guess.unknown == unknown for guess in branch.guesses):
+        return [branch]
+    passes = replace(branch, guesses=(*branch.guesses, Guess(unknown, matched=False)))
+    drops = replace(branch, guesses=(*branch.guesses, Guess(unknown, matched=True)))
+    stop = Stop(
+        disposition=Disposition.DROPPED,
+        reason=Reason.NOT_MODELLED,
+        detail=f"{link.tc} on {link.name} may drop it",
+        device=link.name,
+    )
+    return [passes, Stopped(drops, stop, packet)]
+
+
+def _down(stack: Stack, link: Link) -> Stop:
+    return Stop(
+        disposition=Disposition.LINK_DOWN,
+        reason=Reason.LINK_DOWN,
+        detail=f"{link.name} is down",
+        device=link.name,
+        evidence=(Evidence(f"link {link.name} on {stack.id}", link.raw or "state DOWN"),),
+    )
+
+
+def _opaque(link: Link, packet: Packet, branch: Branch) -> Stopped:
+    stop = Stop(
+        disposition=Disposition.INSUFFICIENT_INFO,
+        reason=Reason.NOT_MODELLED,
+        detail=f"{link.name}: {_OPAQUE[link.kind]}",
+        device=link.name,
+    )
+    return Stopped(branch, stop, packet)

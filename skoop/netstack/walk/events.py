@@ -1,0 +1,213 @@
+"""What can come out of a namespace, and the branch of the story it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from skoop.model.address import Family
+from skoop.model.disposition import Disposition
+from skoop.model.packet import Packet
+from skoop.model.trace import Evidence, Hop, Step, StepKind
+from skoop.netstack.netfilter import Guess
+from skoop.netstack.state import Link
+from skoop.netstack.tracking import Tracked
+
+BROADCAST_MAC = "ff:ff:ff:ff:ff:ff"
+
+
+class Frame(Struct, frozen=True):
+    """A packet with its link-layer addresses; "" on devices that have none."""
+
+    packet: Packet
+    source: str
+    destination: str
+
+
+class Branch(Struct, frozen=True, kw_only=True):
+    """One way the story goes.
+
+    `weight` is its share of connections among branches of the same guesses. `opened` maps a
+    namespace's id to the connections this conversation opened there. `hops` are the namespaces
+    passed; `steps` what happened so far in the present one, which `packet_in` entered by `iif`.
+    """
+
+    weight: float = 1.0
+    guesses: tuple[Guess, ...] = ()
+    opened: Mapping[str, tuple[Tracked, ...]] = {}
+    hops: tuple[Hop, ...] = ()
+    node: str = ""
+    iif: str = ""
+    packet_in: Packet | None = None
+    steps: tuple[Step, ...] = ()
+
+    def noting(self, kind: StepKind, detail: str, *evidence: Evidence) -> Branch:
+        """The branch with one more step."""
+        return replace(self, steps=(*self.steps, Step(kind, detail, evidence)))
+
+    def entering(self, node: str, iif: str, packet: Packet) -> Branch:
+        """The branch at the start of a stay in a namespace."""
+        return replace(self, node=node, iif=iif, packet_in=packet, steps=())
+
+    def leaving(self, oif: str, packet: Packet) -> Branch:
+        """The branch with the present stay closed as a hop."""
+        entered = self.packet_in if self.packet_in is not None else packet
+        hop = Hop(self.node, self.iif, oif, entered, packet, self.steps)
+        return replace(self, hops=(*self.hops, hop), steps=(), node="", packet_in=None)
+
+    def remembering(self, node: str, connections: tuple[Tracked, ...]) -> Branch:
+        """The branch with a namespace's connections updated."""
+        return replace(self, opened={**self.opened, node: connections})
+
+
+class Reason(Enum):
+    """Why a packet stopped, finer than a disposition: what blame starts from."""
+
+    RULE = "a rule"
+    CONNTRACK_FULL = "the connection table is full"
+    NAT_FAILED = "a translation found no address"
+    FORWARDING_OFF = "forwarding is off"
+    RP_FILTER = "the reverse path filter"
+    MARTIAN_SOURCE = "the source is an address of this host"
+    MARTIAN_DESTINATION = "the destination may not be forwarded"
+    ROUTE_MISSING = "no route"
+    ROUTE_TYPE = "a route that stops packets"
+    POLICY_RULE = "a policy rule that stops packets"
+    SOURCE_NOT_LOCAL = "the source address is not configured"
+    TTL = "the hop limit ran out"
+    MTU = "larger than the MTU"
+    PEER_MTU = "larger than the receiving device takes"
+    LINK_DOWN = "a device is down"
+    PEER_MISSING = "the other end of a device is gone"
+    LINK_MISSING = "a device does not exist"
+    NEIGHBOUR = "a neighbour cannot be resolved"
+    WRONG_MAC = "the frame is for another station"
+    FDB_MISSING = "a forwarding entry is missing"
+    PORT_STATE = "a bridge port does not forward"
+    HAIRPIN = "a bridge port would send a frame back"
+    ISOLATED = "bridge ports are isolated"
+    TUNNEL_LOCAL = "the tunnel's own address is not local"
+    TUNNEL_UNKNOWN = "no tunnel takes the packet"
+    TUNNEL_ROUTE = "the tunnel's other end cannot be reached"
+    NO_LISTENER = "nothing listens"
+    BACKLOG_FULL = "the accept queue is full"
+    PROTOCOL = "a protocol nothing handles"
+    DISABLED_IPV6 = "IPv6 is disabled"
+    LOOP = "the packet goes in circles"
+    NOT_MODELLED = "something skoop does not model"
+    NOT_COLLECTED = "something that was not collected"
+    FAR_END = "the network beyond the cluster"
+
+
+class Errno(Enum):
+    """What the sender's own socket gets at once, when the sender's kernel refuses."""
+
+    NONE = ""
+    EINVAL = "EINVAL"
+    EACCES = "EACCES"
+    EPERM = "EPERM"
+    EHOSTUNREACH = "EHOSTUNREACH"
+    ENETUNREACH = "ENETUNREACH"
+    EMSGSIZE = "EMSGSIZE"
+    EADDRNOTAVAIL = "EADDRNOTAVAIL"
+
+
+class Stop(Struct, frozen=True, kw_only=True):
+    """Why and where a packet ended. `detail` is a clause for a reader; `device` the interface
+    concerned; `address` the destination or neighbour that could not be reached;
+    `rule` the rule's text when one decided; `limit` the MTU that was exceeded."""
+
+    disposition: Disposition
+    reason: Reason
+    detail: str
+    evidence: tuple[Evidence, ...] = ()
+    device: str = ""
+    address: int = 0
+    rule: str = ""
+    limit: int = 0
+
+
+class Resolve(Struct, frozen=True):
+    """A routed packet is about to leave by a device; somebody must find the next hop's MAC."""
+
+    branch: Branch
+    link: Link
+    packet: Packet
+    tracked: Tracked
+    family: Family
+    nexthop: int
+
+
+class Cross(Struct, frozen=True):
+    """A frame leaves this namespace by a device that ends elsewhere. `nexthop` is the address the
+    frame was resolved for (0 for a bridged frame)."""
+
+    branch: Branch
+    link: Link
+    frame: Frame
+    nexthop: int = 0
+
+
+class Local(Struct, frozen=True):
+    """A packet passed INPUT and reaches the socket layer."""
+
+    branch: Branch
+    packet: Packet
+    iif: str
+    tracked: Tracked
+    tproxy_port: int = 0
+
+
+class Stopped(Struct, frozen=True):
+    """The packet ends here. `answer` is what this namespace sends back because of it (an ICMP
+    error or a reset), None for silence; `answer_tracked` the connection the answer carries.
+    `errno` is set when the packet was this namespace's own."""
+
+    branch: Branch
+    stop: Stop
+    packet: Packet
+    answer: Packet | None = None
+    answer_tracked: Tracked | None = None
+    errno: Errno = Errno.NONE
+
+
+class Reenter(Struct, frozen=True):
+    """A tunnel of this namespace gave out a frame on one of its devices."""
+
+    branch: Branch
+    link: Link
+    frame: Frame
+
+
+class Looped(Struct, frozen=True):
+    """A packet of this namespace for itself went into lo; its connection stays attached."""
+
+    branch: Branch
+    packet: Packet
+    tracked: Tracked
+
+
+class Bridged(Struct, frozen=True):
+    """A bridge must send a frame on; somebody must say behind which port the station is.
+
+    `in_port` is None for the bridge's own traffic. `learned` is the port of the forwarding entry,
+    "" when there is none; `fixed` tells that the entry is static. `filtered` frames are shown to
+    FORWARD and POSTROUTING. `wanted` is set when the MAC is still to be found (a translated frame
+    of br_netfilter): the address whose MAC it is.
+    """
+
+    branch: Branch
+    bridge: Link
+    in_port: Link | None
+    frame: Frame
+    tracked: Tracked
+    learned: str = ""
+    fixed: bool = False
+    filtered: bool = False
+    wanted: int = 0
+
+
+Event = Resolve | Cross | Local | Stopped | Reenter | Looped | Bridged

@@ -1,0 +1,156 @@
+"""Running a hook in the story: the view it gets, the steps it leaves, the stops it causes."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from skoop.model.address import Family
+from skoop.model.disposition import Disposition
+from skoop.model.packet import Packet
+from skoop.model.trace import Evidence, StepKind
+from skoop.netstack.hooks import Scene, State
+from skoop.netstack.netfilter import Action, Fired, Hook, NatKind, View
+from skoop.netstack.stack import Stack
+from skoop.netstack.tracking import Tracked, attach_reply, track
+from skoop.netstack.walk.events import Branch, Errno, Reason, Stop, Stopped
+from skoop.netstack.walk.icmp import rejection
+
+_QUIET = ("jump ", "goto ", "return")
+
+
+class Passage(Struct, frozen=True):
+    """Where a hook stands in a packet's way: the devices, and whether it is the host's own."""
+
+    iif: str = ""
+    oif: str = ""
+    physin: str = ""
+    physout: str = ""
+    local: bool = False
+    nexthop: int = 0
+
+
+class Passed(Struct, frozen=True):
+    """A hook let the packet through."""
+
+    branch: Branch
+    packet: Packet
+    tracked: Tracked
+    rerouted: bool = False
+    tproxy_port: int = 0
+
+
+def run_hook(
+    stack: Stack, hook: Hook, packet: Packet, tracked: Tracked, branch: Branch, passage: Passage
+) -> tuple[Passed | Stopped, ...]:
+    """Every way a hook can go. Branches that did not split keep their weight."""
+    plan = stack.plan(hook, packet.family)
+    scene = _scene(stack, hook, tracked, branch, passage)
+    states = plan.run(packet, tracked, scene)
+    return tuple(_after(stack, hook, packet, state, branch, passage) for state in states)
+
+
+def _scene(stack: Stack, hook: Hook, tracked: Tracked, branch: Branch, passage: Passage) -> Scene:
+    view = View(
+        hook=hook,
+        host=stack,
+        ct=tracked.connection,
+        iif=passage.iif,
+        oif=passage.oif,
+        physin=passage.physin,
+        physout=passage.physout,
+        local=passage.local,
+    )
+
+    def attach(packet: Packet, before: Tracked) -> Tracked | None:
+        opened = branch.opened.get(stack.id, ())
+        pick_up = stack.sysctls.number("net.netfilter.nf_conntrack_tcp_loose", 1) > 0
+        found = track(packet, before, opened, stack.connections, pick_up=pick_up)
+        is_new = found.exists and not found.confirmed
+        if is_new and stack.tracks_connections and stack.conntrack_full():
+            return None
+        return found
+
+    def primary(kind: NatKind, packet: Packet) -> int:
+        if kind is NatKind.MASQUERADE:
+            return stack.select_source(passage.oif, packet.family, passage.nexthop or packet.dst)
+        if hook is Hook.OUTPUT:
+            return 0x7F000001 if packet.family is Family.V4 else 1
+        return stack.select_source(passage.iif, packet.family, packet.src)
+
+    return Scene(view=view, track=attach, primary=primary)
+
+
+def _after(
+    stack: Stack, hook: Hook, before: Packet, state: State, branch: Branch, passage: Passage
+) -> Passed | Stopped:
+    story = _told(stack, before, state, branch)
+    if state.action in (Action.ACCEPT, Action.TPROXY):
+        return Passed(story, state.packet, state.tracked, state.rerouted, state.tproxy.port)
+    errno = Errno.EPERM if passage.local and hook is not Hook.INPUT else Errno.NONE
+    if state.stopped_by:
+        reason = Reason.NAT_FAILED if state.nat or "found no" in state.stopped_by else None
+        stop = Stop(
+            disposition=Disposition.DROPPED,
+            reason=reason or Reason.CONNTRACK_FULL,
+            detail=state.stopped_by,
+            evidence=_conntrack_evidence(stack),
+        )
+        return Stopped(story, stop, state.packet, errno=errno)
+    return _stopped_by_rule(stack, hook, state, story, errno)
+
+
+def _stopped_by_rule(
+    stack: Stack, hook: Hook, state: State, story: Branch, errno: Errno
+) -> Stopped:
+    fired = state.fired[-1] if state.fired else Fired(f"hook {hook.name}", "", "drop")
+    rejected = state.action is Action.REJECT
+    stop = Stop(
+        disposition=Disposition.REJECTED if rejected else Disposition.DROPPED,
+        reason=Reason.RULE,
+        detail=f"{fired.effect} in {fired.where}",
+        evidence=(_evidence(stack, fired),),
+        rule=fired.rule,
+    )
+    if not rejected:
+        return Stopped(story, stop, state.packet, errno=errno)
+    answer, _ = rejection(state.packet, state.reject_with)
+    if answer is not None and hook is Hook.INPUT and answer.src == 0:
+        answer = replace(answer, src=state.packet.dst)
+    attached = attach_reply(state.tracked) if state.reject_with == "tcp-reset" else None
+    return Stopped(story, stop, state.packet, answer, attached, errno)
+
+
+def _told(stack: Stack, before: Packet, state: State, branch: Branch) -> Branch:
+    """The branch with the hook's weight and guesses, and a step for each rule that acted."""
+    if state.weight != 1.0 or state.guesses:
+        branch = replace(
+            branch,
+            weight=branch.weight * state.weight,
+            guesses=(*branch.guesses, *(g for g in state.guesses if g not in branch.guesses)),
+        )
+    for fired in state.fired:
+        if not fired.effect.startswith(_QUIET):
+            detail = f"{fired.where}: {fired.effect}"
+            branch = branch.noting(StepKind.NETFILTER, detail, _evidence(stack, fired))
+    after = state.packet
+    if (after.src, after.sport, after.dst, after.dport) != (
+        before.src,
+        before.sport,
+        before.dst,
+        before.dport,
+    ):
+        branch = branch.noting(StepKind.NAT, f"{before} becomes {after}")
+    return branch
+
+
+def _evidence(stack: Stack, fired: Fired) -> Evidence:
+    return Evidence(f"{fired.where} on {stack.id}", fired.rule)
+
+
+def _conntrack_evidence(stack: Stack) -> tuple[Evidence, ...]:
+    table = stack.namespace.conntrack
+    if not table.limit:
+        return ()
+    text = f"{table.count} of {table.limit} entries"
+    return (Evidence(f"conntrack on {stack.id}", text),)

@@ -1,0 +1,242 @@
+"""A packet of this host's own, and the way out for every packet.
+
+net/ipv4/route.c (ip_route_output_key_hash_rcu), ip_output.c, netfilter.c (ip_route_me_harder);
+net/ipv6/ip6_output.c.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from skoop.model.address import Family
+from skoop.model.disposition import Disposition
+from skoop.model.packet import Packet, Proto
+from skoop.model.trace import Evidence, StepKind
+from skoop.netstack.fib import FibKind, FibResult, Flow
+from skoop.netstack.netfilter import Hook
+from skoop.netstack.stack import Stack
+from skoop.netstack.state import NextHop
+from skoop.netstack.tracking import Tracked, remember, untouched
+from skoop.netstack.walk.events import (
+    Branch,
+    Errno,
+    Event,
+    Looped,
+    Reason,
+    Resolve,
+    Stop,
+    Stopped,
+)
+from skoop.netstack.walk.netfilter import Passage, Passed, run_hook
+
+_LOOPBACK = NextHop("lo")
+
+_REFUSALS = {
+    FibKind.NONE: (Disposition.NO_ROUTE, Reason.ROUTE_MISSING, Errno.ENETUNREACH),
+    FibKind.UNREACHABLE: (Disposition.NO_ROUTE, Reason.ROUTE_TYPE, Errno.EHOSTUNREACH),
+    FibKind.PROHIBIT: (Disposition.NO_ROUTE, Reason.ROUTE_TYPE, Errno.EACCES),
+    FibKind.BLACKHOLE: (Disposition.BLACKHOLED, Reason.ROUTE_TYPE, Errno.EINVAL),
+    FibKind.MULTICAST: (Disposition.NO_ROUTE, Reason.ROUTE_TYPE, Errno.ENETUNREACH),
+    FibKind.ANYCAST: (Disposition.NO_ROUTE, Reason.ROUTE_TYPE, Errno.ENETUNREACH),
+    FibKind.BROADCAST: (Disposition.NO_ROUTE, Reason.ROUTE_TYPE, Errno.EACCES),
+    FibKind.UNKNOWN: (Disposition.INSUFFICIENT_INFO, Reason.NOT_COLLECTED, Errno.NONE),
+}
+
+
+def output_flow(packet: Packet, oif: str = "") -> Flow:
+    """The lookup key of a packet this host makes."""
+    return Flow(
+        packet.family, packet.dst, packet.src, "lo", oif, packet.mark, packet.tos, packet.proto,
+        packet.sport, packet.dport,
+    )  # fmt: skip
+
+
+def send(
+    stack: Stack, packet: Packet, branch: Branch, tracked: Tracked | None = None, oif: str = ""
+) -> list[Event]:
+    """Route and send a packet; source 0 lets the route choose, as connect() does.
+
+    `tracked` is the connection an answer of REJECT carries. `oif` is a bound device.
+    """
+    if packet.src and not _may_use_source(stack, packet):
+        stop = Stop(
+            disposition=Disposition.NO_ROUTE,
+            reason=Reason.SOURCE_NOT_LOCAL,
+            detail=f"{packet.source} is not an address of this host",
+            address=packet.src,
+        )
+        return [Stopped(branch, stop, packet, errno=Errno.EADDRNOTAVAIL)]
+    found = stack.route(output_flow(packet, oif))
+    if not packet.src:
+        packet = choose_source(stack, packet, oif)
+        found = stack.route(output_flow(packet, oif))
+    if found.kind not in (FibKind.UNICAST, FibKind.LOCAL):
+        return [_refused(stack, packet, branch, found)]
+    events: list[Event] = []
+    attached = tracked or untouched(packet)
+    for share, hop, nexthop in pick_nexthops(found, packet):
+        way = replace(branch, weight=branch.weight * share)
+        way = way.noting(StepKind.ROUTE, f"sent out by {hop.device}", *route_evidence(stack, found))
+        events += _output_hook(stack, packet, attached, way, hop, nexthop)
+    return events
+
+
+def _may_use_source(stack: Stack, packet: Packet) -> bool:
+    """A socket may only use an address of the host (inet_addr_type() == RTN_LOCAL)."""
+    return stack.is_local(packet.family, packet.src) or "addresses" in stack.gaps
+
+
+def choose_source(stack: Stack, packet: Packet, oif: str = "") -> Packet:
+    """The packet with the source connect() would bind, unchanged when there is no route."""
+    found = stack.route(output_flow(packet, oif))
+    if packet.src or found.kind not in (FibKind.UNICAST, FibKind.LOCAL):
+        return packet
+    return replace(packet, src=_source_for(stack, found, packet))
+
+
+def _source_for(stack: Stack, found: FibResult, packet: Packet) -> int:
+    """fib_result_prefsrc(): the route's preferred source, or an address of its device."""
+    if found.prefsrc:
+        return found.prefsrc
+    if found.kind is FibKind.LOCAL:
+        return packet.dst
+    hop = found.nexthops[0]
+    towards = hop.gateway[1] if hop.gateway and hop.gateway[0] is packet.family else packet.dst
+    return stack.select_source(hop.device, packet.family, towards)
+
+
+def _refused(stack: Stack, packet: Packet, branch: Branch, found: FibResult) -> Stopped:
+    """The sender's own kernel has no way: connect() or sendto() fails at once."""
+    disposition, reason, errno = _REFUSALS[found.kind]
+    if found.route is None and reason is Reason.ROUTE_TYPE:
+        reason = Reason.POLICY_RULE
+    detail = found.why or f"no route to {packet.destination}"
+    if reason in (Reason.ROUTE_TYPE, Reason.POLICY_RULE):
+        what = "the route" if reason is Reason.ROUTE_TYPE else "a policy rule"
+        detail = f"{what} says {found.kind.value}"
+    stop = Stop(
+        disposition=disposition,
+        reason=reason,
+        detail=detail,
+        evidence=route_evidence(stack, found),
+        address=packet.dst,
+    )
+    return Stopped(branch, stop, packet, errno=errno)
+
+
+def _output_hook(
+    stack: Stack, packet: Packet, tracked: Tracked, branch: Branch, hop: NextHop, nexthop: int
+) -> list[Event]:
+    """OUTPUT, and routing again for what it changed."""
+    events: list[Event] = []
+    passage = Passage(oif=hop.device, local=True)
+    for passed in run_hook(stack, Hook.OUTPUT, packet, tracked, branch, passage):
+        if isinstance(passed, Stopped):
+            events.append(passed)
+        elif passed.rerouted:
+            events += _route_again(stack, passed)
+        else:
+            events += finish_output(stack, passed, hop, nexthop, local=True)
+    return events
+
+
+def _route_again(stack: Stack, passed: Passed) -> list[Event]:
+    """ip_route_me_harder(): the source stays, whatever the new route would prefer."""
+    found = stack.route(output_flow(passed.packet))
+    if found.kind not in (FibKind.UNICAST, FibKind.LOCAL):
+        return [_refused(stack, passed.packet, passed.branch, found)]
+    events: list[Event] = []
+    for share, hop, nexthop in pick_nexthops(found, passed.packet):
+        branch = replace(passed.branch, weight=passed.branch.weight * share)
+        branch = branch.noting(
+            StepKind.ROUTE, f"routed again, out by {hop.device}", *route_evidence(stack, found)
+        )
+        again = Passed(branch, passed.packet, passed.tracked)
+        events += finish_output(stack, again, hop, nexthop, local=True)
+    return events
+
+
+def finish_output(
+    stack: Stack, passed: Passed, hop: NextHop, nexthop: int, *, local: bool = False
+) -> list[Event]:
+    """POSTROUTING, fragmentation, and the hand-over to a device."""
+    events: list[Event] = []
+    family = hop.gateway[0] if hop.gateway else passed.packet.family
+    passage = Passage(oif=hop.device, local=local, nexthop=nexthop)
+    for after in run_hook(
+        stack, Hook.POSTROUTING, passed.packet, passed.tracked, passed.branch, passage
+    ):
+        if isinstance(after, Stopped):
+            events.append(after)
+            continue
+        opened = after.branch.opened.get(stack.id, ())
+        branch = after.branch.remembering(stack.id, remember(opened, after.tracked))
+        events.append(_hand_over(stack, after, branch, hop, family, nexthop))
+    return events
+
+
+def _hand_over(
+    stack: Stack, passed: Passed, branch: Branch, hop: NextHop, family: Family, nexthop: int
+) -> Event:
+    packet = passed.packet
+    if hop.device == "lo":
+        return Looped(branch, packet, passed.tracked)
+    link = stack.links.get(hop.device)
+    if link is None:
+        stop = Stop(
+            disposition=Disposition.LINK_DOWN,
+            reason=Reason.LINK_MISSING,
+            detail=f"the route points to {hop.device}, which does not exist",
+            device=hop.device,
+        )
+        return Stopped(branch, stop, packet)
+    if packet.size > link.mtu and not packet.df and not packet.gso:
+        branch = branch.noting(StepKind.TRANSMIT, f"fragmented to the MTU of {link.name}")
+    return Resolve(branch, link, packet, passed.tracked, family, nexthop)
+
+
+def pick_nexthops(found: FibResult, packet: Packet) -> list[tuple[float, NextHop, int]]:
+    """Each next hop a route may choose: its share, itself, and the address to resolve."""
+    if found.kind is FibKind.LOCAL:
+        return [(1.0, _LOOPBACK, packet.dst)]
+    total = sum(hop.weight for hop in found.nexthops)
+    return [
+        (hop.weight / total, hop, hop.gateway[1] if hop.gateway else packet.dst)
+        for hop in found.nexthops
+    ]
+
+
+def route_evidence(stack: Stack, found: FibResult) -> tuple[Evidence, ...]:
+    """The route and, when it is not one of the three default ones, the policy rule."""
+    evidence = []
+    if found.route is not None:
+        table = found.route.table
+        evidence.append(Evidence(f"route in table {table} on {stack.id}", found.route.raw))
+    rule = found.rule
+    if rule is not None and (rule.priority, rule.target) not in _DEFAULT_RULES:
+        evidence.append(Evidence(f"ip rule on {stack.id}", rule.raw))
+    return tuple(evidence)
+
+
+_DEFAULT_RULES = frozenset(((0, "local"), (32766, "main"), (32767, "default")))
+
+
+def too_big_to_send(stack: Stack, packet: Packet) -> Stopped | None:
+    """EMSGSIZE: a datagram that may not be fragmented and exceeds the route's own MTU."""
+    if not packet.df or packet.gso or packet.proto == Proto.TCP:
+        return None
+    found = stack.route(output_flow(packet))
+    link = stack.links.get(found.nexthops[0].device) if found.nexthops else None
+    limit = (found.route.mtu if found.route else 0) or (link.mtu if link else 0)
+    if not limit or packet.size <= limit or found.kind is FibKind.LOCAL:
+        return None
+    stop = Stop(
+        disposition=Disposition.MTU_EXCEEDED,
+        reason=Reason.MTU,
+        detail=f"{packet.size} bytes do not fit the route's MTU, {limit}",
+        evidence=route_evidence(stack, found),
+        device=link.name if link else "",
+        address=packet.dst,
+        limit=limit,
+    )
+    return Stopped(Branch(), stop, packet, errno=Errno.EMSGSIZE)
