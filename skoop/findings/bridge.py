@@ -152,6 +152,23 @@ class BridgeAddressMissing(Finding):
     level = Level.FATAL
 
 
+class BridgePortIsolated(Finding):
+    """Both bridge ports are isolated from each other.
+
+    What it means: The port of the sender and the port of the receiver have the isolated flag, and a
+    bridge forwards nothing between two isolated ports.
+    Why it matters: Two pods of one node cannot reach each other, while both reach the node and
+    everything beyond it.
+    How to fix: Take the flag off one of the ports, or off all ports of the pod network.
+        bridge -d link show
+        bridge link set dev VETH isolated off
+    """
+
+    code = "BR010"
+    name = "bridge-port-isolated"
+    level = Level.FATAL
+
+
 FINDINGS: tuple[type[Finding], ...] = (
     BridgeMissing,
     BridgeDown,
@@ -162,4 +179,5 @@ FINDINGS: tuple[type[Finding], ...] = (
     HairpinOff,
     BrNetfilterAbsent,
     BridgeAddressMissing,
+    BridgePortIsolated,
 )

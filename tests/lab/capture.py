@@ -12,7 +12,9 @@ import struct
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from skoop.snapshot import from_raw, save
 from tests.lab.lab import Lab
 from tests.lab.namespaces import Netns, inside
 from tests.lab.objects import lists
@@ -38,22 +40,31 @@ COMMANDS = (
     "ss -H -lntu",
 )
 HOST_COMMANDS = ("conntrack -C", "conntrack -L")
+_SAID, _CODES = ".stderr", ".codes"
 _SYSCTL_FOLDERS = ("bridge", "ipv4", "ipv6/conf", "netfilter")
 _SYSCTL_LEFT_OUT = ("ipv4/neigh", "ipv4/route/flush")
 
 
 def capture(lab: Lab, folder: Path) -> None:
-    """Write the raw snapshot: `cluster/*.json` and a folder of command outputs per namespace."""
+    """Write the snapshot into a new folder."""
+    with TemporaryDirectory(prefix="skoop-raw-") as raw:
+        write_raw(lab, Path(raw))
+        save(from_raw(raw), folder)
+
+
+def write_raw(lab: Lab, folder: Path) -> None:
+    """Write `cluster/*.json` and a folder of command outputs for each namespace."""
     cluster = folder / "cluster"
     cluster.mkdir(parents=True)
     for resource, content in lists(lab.cluster).items():
         (cluster / f"{resource}.json").write_text(json.dumps(content))
     running = [part for node in lab.cluster.nodes for part in _start_node(lab, node, folder)]
-    for process in running:
+    for process, home in running:
         process.wait()
+        _fold(home)
 
 
-def _start_node(lab: Lab, node: Node, folder: Path) -> list[subprocess.Popen[bytes]]:
+def _start_node(lab: Lab, node: Node, folder: Path) -> list[tuple[subprocess.Popen[bytes], Path]]:
     home, host = folder / "nodes" / node.name, lab.node(node.name)
     started = [_start(host, home / "host", (*COMMANDS, *HOST_COMMANDS))]
     pods = {}
@@ -66,20 +77,31 @@ def _start_node(lab: Lab, node: Node, folder: Path) -> list[subprocess.Popen[byt
     return started
 
 
-def _start(namespace: Netns, folder: Path, commands: tuple[str, ...]) -> subprocess.Popen[bytes]:
+def _start(
+    namespace: Netns, folder: Path, commands: tuple[str, ...]
+) -> tuple[subprocess.Popen[bytes], Path]:
     """Begin to run the commands; each one's output goes to a file named after it."""
     folder.mkdir(parents=True)
     (folder / "sysctl").write_text(_sysctls(namespace))
-    script = ["printf '{' >commands.json"]
+    script = []
     for command in commands:
         name = command.replace(" ", "_")
-        script.append(
-            f'{command} >{name} 2>/dev/null; printf \'"%s": {{"rc": %s}}, \' "{command}" $? '
-            ">>commands.json"
-        )
-    script.append(f"printf '\"netns_inode\": {namespace.inode}}}' >>commands.json")
+        script.append(f'{command} >{name} 2>{_SAID}; echo "$? {command}" >>{_CODES}')
+        script.append(f"[ -s {_SAID} ] && mv {_SAID} {name}{_SAID}")
     with inside(namespace):
-        return subprocess.Popen(("sh", "-c", "\n".join(script)), cwd=folder)
+        return subprocess.Popen(("sh", "-c", "\n".join(script)), cwd=folder), folder
+
+
+def _fold(folder: Path) -> None:
+    """Return codes and messages into commands.json."""
+    results = {}
+    for line in (folder / _CODES).read_text().splitlines():
+        code, _, command = line.partition(" ")
+        said = folder / (command.replace(" ", "_") + _SAID)
+        results[command] = {"rc": int(code), "stderr": said.read_text() if said.exists() else ""}
+    for leftover in (folder / _CODES, folder / _SAID, *folder.glob(f"*{_SAID}")):
+        leftover.unlink(missing_ok=True)
+    (folder / "commands.json").write_text(json.dumps(results))
 
 
 def _sysctls(namespace: Netns) -> str:

@@ -1,4 +1,4 @@
-"""Asking the kernel: real sockets from inside a namespace, and the words for what became of them."""
+"""Asking the kernel: real sockets from inside a namespace, and words for what became of them."""
 
 from __future__ import annotations
 

@@ -128,8 +128,7 @@ def _banner(name: str, address: str, port: int, seen: str) -> bytes:
 
 def _listeners(lab: Lab) -> list[tuple[str, Netns, Listener]]:
     found = [(n.id, lab.node(n.name), Listener("tcp", NODE_PORT)) for n in lab.cluster.nodes]
-    for protocol in ("tcp", "udp"):
-        found.append((OUTSIDE, lab.outside, Listener(protocol, OUTSIDE_PORT)))
+    found += [(OUTSIDE, lab.outside, Listener(p, OUTSIDE_PORT)) for p in ("tcp", "udp")]
     for pod in lab.cluster.pods:
         found += [(pod.id, lab.pod(pod.name), listener) for listener in pod.listeners]
     return found

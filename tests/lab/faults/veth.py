@@ -62,7 +62,13 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "bridge-port-blocking",
         "stp-blocking",
-        at("node", "bridge link set dev {veth} state 4"),
+        # A port that comes up under STP listens for twice the forward delay.
+        at(
+            "node",
+            "ip link set cni0 type bridge stp_state 1 forward_delay 3000",
+            "ip link set {veth} down",
+            "ip link set {veth} up",
+        ),
     ),
     fault(
         "bridge-port-disabled",
@@ -95,7 +101,7 @@ FAULTS: tuple[Fault, ...] = (
     fault(
         "bridge-fdb-wrong-port",
         "fdb-stale",
-        at("node", "bridge fdb replace {pod_mac} dev {mate_veth} master static"),
+        at("node", "bridge fdb replace {pod_mac} dev {mate_veth} master static sticky"),
         fits=has_mate,
     ),
     fault(

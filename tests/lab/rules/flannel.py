@@ -1,4 +1,4 @@
-"""flannel's masquerade and forward rules, and the portmap plugin's when the veths are made by hand."""
+"""flannel's masquerade and forward rules, and those of portmap when veths are made by hand."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def portmap(cluster: Cluster, node: Node) -> Tables:
     rules = [
         f"-A PREROUTING {local}",
         f"-A OUTPUT {local}",
-        '-A POSTROUTING -m comment --comment "CNI portfwd requiring masquerade" -j CNI-HOSTPORT-MASQ',
+        '-A POSTROUTING -m comment --comment "CNI portfwd requiring masquerade" '
+        "-j CNI-HOSTPORT-MASQ",
         "-A CNI-HOSTPORT-MASQ -m mark --mark 0x2000/0x2000 -j MASQUERADE",
         '-A CNI-HOSTPORT-SETMARK -m comment --comment "CNI portfwd masquerade mark" '
         "-j MARK --set-xmark 0x2000/0x2000",

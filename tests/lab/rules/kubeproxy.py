@@ -57,8 +57,9 @@ class Portal(Struct, frozen=True):
 
     def to(self, address: str, words: str) -> str:
         """Matches for packets to this port at one address."""
-        protocol, port = self.port.protocol, self.port.port
-        return f"-d {address}/{self.width} -p {protocol} {self.noted(words)} -m {protocol} --dport {port}"
+        protocol = self.port.protocol
+        port = f"-m {protocol} --dport {self.port.port}"
+        return f"-d {address}/{self.width} -p {protocol} {self.noted(words)} {port}"
 
     def to_node_port(self, words: str = "") -> str:
         """Matches for packets to the node port."""
@@ -82,25 +83,26 @@ def portals(
     cluster: Cluster, node: str, *, family: int, services: tuple[Service, ...] | None = None
 ) -> tuple[Portal, ...]:
     """Every Service port that has an address of the family."""
-    made = []
-    for service in cluster.services if services is None else services:
-        cluster_ip = service.cluster_ip if family == 4 else service.cluster_ip6
-        if not cluster_ip:
-            continue
-        ready = tuple(b for b in service.backends if b.ready)
-        for port in service.ports:
-            made.append(
-                Portal(
-                    service,
-                    port,
-                    cluster_ip,
-                    CLUSTER_CIDR if family == 4 else CLUSTER_CIDR6,
-                    32 if family == 4 else 128,
-                    _endpoints(ready, port, family),
-                    _endpoints(tuple(b for b in ready if b.node == node), port, family),
-                )
-            )
-    return tuple(made)
+    chosen = cluster.services if services is None else services
+    return tuple(
+        _portal(service, port, node, family=family)
+        for service in chosen
+        if (service.cluster_ip if family == 4 else service.cluster_ip6)
+        for port in service.ports
+    )
+
+
+def _portal(service: Service, port: ServicePort, node: str, *, family: int) -> Portal:
+    ready = tuple(b for b in service.backends if b.ready)
+    return Portal(
+        service,
+        port,
+        service.cluster_ip if family == 4 else service.cluster_ip6,
+        CLUSTER_CIDR if family == 4 else CLUSTER_CIDR6,
+        32 if family == 4 else 128,
+        _endpoints(ready, port, family),
+        _endpoints(tuple(b for b in ready if b.node == node), port, family),
+    )
 
 
 def _endpoints(backends: tuple[Backend, ...], port: ServicePort, family: int) -> tuple[str, ...]:
@@ -191,12 +193,18 @@ def _outside_entries(portal: Portal) -> list[str]:
     rules = []
     if portal.port.node_port:
         rules.append(f"-A KUBE-NODEPORTS {portal.to_node_port()} -j {external}")
-    for address in portal.addresses(service.external_ips):
-        rules.append(f"-A KUBE-SERVICES {portal.to(address, 'external IP')} -j {external}")
     balanced = portal.chain("FW") if service.source_ranges else external
-    for address in portal.addresses(service.load_balancer_ips):
-        rules.append(f"-A KUBE-SERVICES {portal.to(address, 'loadbalancer IP')} -j {balanced}")
-    return rules
+    return [
+        *rules,
+        *(
+            f"-A KUBE-SERVICES {portal.to(address, 'external IP')} -j {external}"
+            for address in portal.addresses(service.external_ips)
+        ),
+        *(
+            f"-A KUBE-SERVICES {portal.to(address, 'loadbalancer IP')} -j {balanced}"
+            for address in portal.addresses(service.load_balancer_ips)
+        ),
+    ]
 
 
 def _outside_chain(portal: Portal) -> list[str]:
@@ -242,8 +250,8 @@ def _refusals(portal: Portal, *, reject: str) -> list[str]:
         rules.append(f"-A KUBE-SERVICES {portal.to(portal.cluster_ip, words)} {verdict}")
     if outside:
         door = "-A KUBE-EXTERNAL-SERVICES"
-        for address in portal.addresses((*service.external_ips, *service.load_balancer_ips)):
-            rules.append(f"{door} {portal.to(address, words)} {verdict}")
+        outer = portal.addresses((*service.external_ips, *service.load_balancer_ips))
+        rules += [f"{door} {portal.to(address, words)} {verdict}" for address in outer]
         if portal.port.node_port:
             local = "-m addrtype --dst-type LOCAL"
             rules.append(f"{door} {local} {portal.to_node_port(words)} {verdict}")

@@ -1,0 +1,157 @@
+"""The simulator's answers against the kernel's.
+
+A prediction is a line of `skoop diagnose --batch` (contract: the JSON result). Two outcomes agree
+when the client sees the same: the result, and for an answer who gave it and which source address
+it saw. The few places where more than one thing may be seen are written down here, each with its
+reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import Any
+
+from msgspec import Struct
+
+from tests.lab.probe import Hit
+from tests.lab.queries import Query, behind
+from tests.lab.topology import Cluster
+
+Answer = dict[str, Any]
+Key = tuple[str, str, str]
+
+
+class Opinion(Enum):
+    """What the judge says about one case."""
+
+    AGREE = "agree"
+    DISAGREE = "disagree"
+    UNKNOWN = "unknown"
+    ERROR = "error"
+
+
+class Case(Struct, frozen=True, kw_only=True):
+    """One question with both answers."""
+
+    query: Query
+    hits: tuple[Hit, ...]
+    answer: Answer
+    opinion: Opinion
+
+    def real(self) -> str:
+        """The kernel's answer for people."""
+        return _spoken(h.key for h in self.hits)
+
+    def predicted(self) -> str:
+        """The simulator's answer for people."""
+        if "error" in self.answer:
+            return f"error: {self.answer['error']}"
+        names = [s.get("name", "?") for s in self.answer.get("suspicions", ())[:3]]
+        blamed = f" because {', '.join(names)}" if names else ""
+        return f"{self.answer.get('verdict')}: {_spoken(keys(self.answer))}{blamed}"
+
+
+def _spoken(found: Iterable[Key]) -> str:
+    words = []
+    for result, server, seen in sorted(set(found)):
+        who = f" from {server}" if server else ""
+        words.append(result + who + (f" seeing {seen}" if seen else ""))
+    return ", ".join(words) or "nothing"
+
+
+def judge(cluster: Cluster, query: Query, hits: tuple[Hit, ...], answer: Answer) -> Case:
+    """Compare one answer with what was seen."""
+    return Case(
+        query=query, hits=hits, answer=answer, opinion=_opinion(cluster, query, hits, answer)
+    )
+
+
+def _opinion(cluster: Cluster, query: Query, hits: tuple[Hit, ...], answer: Answer) -> Opinion:
+    if "error" in answer:
+        return Opinion.ERROR
+    expected = {_on_node(cluster, key) for key in keys(answer)}
+    if answer.get("verdict") == "unknown" or any(k[0] == "unknown" for k in expected):
+        return Opinion.UNKNOWN
+    seen = {_on_node(cluster, h.key) for h in hits}
+    tolerated = dispositions(answer)
+    service = behind(cluster, query)
+    sticky = service is not None and service.affinity
+    explained = all(any(same(e, s, tolerated) for e in expected) for s in seen)
+    complete = sticky or all(any(same(e, s, tolerated) for s in seen) for e in expected)
+    if not seen or not expected:
+        return Opinion.DISAGREE
+    return Opinion.AGREE if explained and complete else Opinion.DISAGREE
+
+
+def keys(answer: Answer) -> set[Key]:
+    """The different outcomes of a prediction, as the probes name them."""
+    found = set()
+    for outcome in answer.get("outcomes", ()):
+        if outcome.get("weight", 1) <= 0:
+            continue
+        result = outcome["result"]
+        if result == "ok":
+            seen = outcome.get("seen_source") or ""
+            found.add((result, _server(outcome.get("server") or {}), seen))
+        else:
+            found.add((result, "", ""))
+    return found
+
+
+def _server(server: Answer) -> str:
+    kind, name, port = server.get("kind", ""), server.get("name", ""), server.get("port", 0)
+    if kind == "external":
+        return f"outside:{port}"
+    namespace = server.get("namespace") or ""
+    middle = f"{namespace}/{name}" if namespace else name
+    return f"{kind}/{middle}:{port}"
+
+
+def _on_node(cluster: Cluster, key: Key) -> Key:
+    """A pod on the host network and its node are one server: both are one namespace's sockets."""
+    result, server, seen = key
+    for pod in cluster.pods:
+        if pod.host_network and server.startswith(pod.id + ":"):
+            return (result, f"node/{pod.node}:{server.rpartition(':')[2]}", seen)
+    return key
+
+
+def dispositions(answer: Answer) -> frozenset[str]:
+    """Where the traces of a prediction end."""
+    return frozenset(t.get("disposition", "") for t in answer.get("traces", ()))
+
+
+# REJECT's ICMP or RST reaches the client as one of these (icmp_err_convert); which one is the
+# choice of --reject-with, and `rejected` stands for all.
+_REJECTED = ("refused", "unreachable", "prohibited", "reset")
+
+
+def same(expected: Key, seen: Key, ends: frozenset[str]) -> bool:
+    """Whether an outcome foretold is one that was seen."""
+    foretold, found = expected[0], seen[0]
+    if foretold == "ok" or found == "ok":
+        return expected == seen
+    if foretold == found or (foretold == "rejected" and found in _REJECTED):
+        return True
+    if "NEIGHBOUR_UNREACHABLE" in ends:
+        # An unanswered neighbour is reported after its retries, which a probe may not wait for.
+        return {foretold, found} <= {"unreachable", "timeout"}
+    if "MTU_EXCEEDED" in ends:
+        # EMSGSIZE when the kernel knows the path's MTU in time, else silence.
+        return found in ("msgsize", "timeout") and foretold in ("timeout", "unreachable", "invalid")
+    return False
+
+
+def differs(before: frozenset[Key], after: frozenset[Key]) -> bool:
+    """Whether a fault changed an outcome. Of a Service's backends some may not have been drawn, so
+    fewer answers of the same kind are no change."""
+    if {k[0] for k in before | after} == {"ok"}:
+        return not (before <= after or after <= before)
+    return before != after
+
+
+def blamed(answer: Answer) -> str:
+    """The name of the first suspicion, "" for none."""
+    suspicions = answer.get("suspicions") or ()
+    return str(suspicions[0].get("name", "")) if suspicions else ""
