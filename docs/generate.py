@@ -1,0 +1,129 @@
+"""Write the pages that come from the code: `python docs/generate.py`. A test compares them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import skoop
+from skoop.findings import GROUPS, Finding, catalogue
+
+DOCS = Path(__file__).parent
+PACKAGE = Path(skoop.__file__).parent
+
+ELSEWHERE = (
+    ("endpoint-unresolvable, endpoint-ambiguous, pod not-found", "exit code 2, with candidates"),
+    ("permission-denied, config-missing, trace-too-long", "exit code 4, or `not_checked`"),
+    ("unsupported-rule, unsupported-scenario", "verdict `unknown`, which names the rule"),
+    ("ip-version-mismatch, non-routable-ip", "exit code 2"),
+    ("left-known-network", "disposition `LEFT_NETWORK` and `not_checked`"),
+)
+"""Causes that are no findings because they say that skoop could not look."""
+
+NO_EVIDENCE = (
+    ("snapshot-stale", "a snapshot's age alone does not tell whether the state has changed"),
+    ("conflicting-cni-config", "files in /etc/cni/net.d are not collected"),
+    ("cloud NIC", "instance-stopped, nic-detached, pod-ip-unassigned, source-dest-check, "
+     "wrong-subnet, vanished-during-diagnosis: clouds are not looked at"),
+    ("cloud security group", "no-ingress-rule, no-egress-rule, explicit-deny-priority, empty, "
+     "reference-not-preserved, intra-group-isolated, nodes-in-different-groups, "
+     "pod-cidr-not-allowed: clouds are not looked at"),
+    ("cloud ACL", "ingress-deny, egress-deny, return-ephemeral-deny, rule-order: clouds are not "
+     "looked at"),
+    ("cloud route", "none, pod-cidr-missing, wrong-instance, blackhole, inactive, more-specific, "
+     "nexthop-gone, table-not-associated, some-tables-stale, quota-exceeded, peering-missing, "
+     "peering-cidr-missing: clouds are not looked at"),
+    ("cloud NAT", "no-public-ip, gateway-missing, snat-entry-missing, dnat-entry-missing, no-eips, "
+     "ports-exhausted, eip-unbound, private-destination-to-internet: clouds are not looked at"),
+    ("cloud load balancer", "inactive, listener-missing, listener-stopped, port-mismatch, "
+     "server-group-missing, no-backends, backend-set-drift, backend-unhealthy, "
+     "health-check-blocked, cross-zone-off, target-port-wrong, acl-deny, "
+     "hairpin-client-ip-preservation, region-mismatch: clouds are not looked at"),
+)  # fmt: skip
+"""Causes for which there is nothing in a snapshot."""
+
+
+def pages() -> dict[str, str]:
+    """The generated pages by file name."""
+    return {"findings.md": findings_page(), "causes-not-told.md": not_told_page()}
+
+
+def findings_page() -> str:
+    """Every finding with its documentation, by group."""
+    parts = [
+        "# Causes",
+        "Generated from `skoop/findings/`. `skoop explain CODE` shows the same in a terminal.",
+        "*Fatal*: traffic of this kind does not pass. *Critical*: some of it does not. *Warning*: "
+        "worth mending. *Info*: worth knowing.",
+    ]
+    for prefix, (title, module) in GROUPS.items():
+        parts.append(f"## {prefix}: {title}")
+        parts += [_entry(finding) for finding in module.FINDINGS]
+    return "\n\n".join(parts) + "\n"
+
+
+def _entry(finding: type[Finding]) -> str:
+    doc = finding.explain()
+    return "\n\n".join(
+        [
+            f"### {finding.name} {{: #{finding.name} }}",
+            f"`{finding.code}`, {finding.level.value}. {doc.title}",
+            f"**What it means.** {doc.means}",
+            f"**Why it matters.** {doc.matters}",
+            f"**How to fix.** {_markdown(doc.how)}",
+        ]
+    )
+
+
+def _markdown(how: str) -> str:
+    """Prose as it is, runs of commands as a code block."""
+    out: list[str] = []
+    for line in how.splitlines():
+        is_command = line.startswith("    ")
+        if is_command and not (out and out[-1].startswith("```sh\n")):
+            out.append("```sh\n" + line.strip())
+        elif is_command:
+            out[-1] += "\n" + line.strip()
+        else:
+            out.append(line)
+    return "\n\n".join(part + "\n```" if part.startswith("```") else part for part in out)
+
+
+def not_told_page() -> str:
+    """What is documented but nothing in skoop reports, and what has no finding at all."""
+    told = _told()
+    silent = [one for one in catalogue() if one not in told]
+    lines = [
+        "# Causes not told",
+        "Generated. A diagnosis should be able to name every cause that operators meet. These it "
+        "cannot name yet, or names in another way.",
+        "## Documented, not reported by this version",
+        "Where one of these is at work the packet is still stopped in the simulation, and the "
+        "last step shows where; only the name of the cause is missing, or a more general one is "
+        "given.",
+        "\n".join(f"- [{one.name}](findings.md#{one.name}) (`{one.code}`)" for one in silent)
+        or "None.",
+        "## Nothing in a snapshot tells it",
+        _table("cause", "why", NO_EVIDENCE),
+        "## Told as something else than a finding",
+        _table("cause", "told as", ELSEWHERE),
+    ]
+    return "\n\n".join(lines) + "\n"
+
+
+def _table(left: str, right: str, rows: tuple[tuple[str, str], ...]) -> str:
+    return "\n".join([f"| {left} | {right} |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)])
+
+
+def _told() -> set[type[Finding]]:
+    """The findings that some module outside the catalogue refers to."""
+    words: set[str] = set()
+    for path in PACKAGE.rglob("*.py"):
+        if path.parent != PACKAGE / "findings":
+            words.update(re.findall(r"\w+", path.read_text(encoding="utf-8")))
+    return {one for one in catalogue() if one.__name__ in words}
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        (DOCS / name).write_text(text, encoding="utf-8")
