@@ -6,6 +6,7 @@ from math import prod
 
 from skoop.netstack.nft import expr, stmt
 from skoop.netstack.nft.datatypes import DataType
+from skoop.netstack.nft.expr import ct, meta
 from skoop.netstack.nft.scope import BROKEN, Expr, Scope
 from skoop.netstack.nft.stmt.base import Statement
 from skoop.netstack.nft.stmt.opaque import undecided, unmodelled_match
@@ -41,6 +42,7 @@ def compile_statement(json: Json, scope: Scope) -> Statement:
 
 def compile_or_doubt(json: Json, scope: Scope) -> tuple[Statement, str]:
     """A statement, and why it is not modelled ("" when it is): then it may do anything."""
+    scope.notes.clear()
     try:
         compiled = compile_statement(json, scope)
     except UnmodelledError as problem:
@@ -50,8 +52,7 @@ def compile_or_doubt(json: Json, scope: Scope) -> tuple[Statement, str]:
     except RecursionError:
         why = "the rule is nested too deeply"
     else:
-        undecidable = next((k for k in json if k in stmt.UNDECIDED), "")
-        return compiled, f"{undecidable} cannot be decided" if undecidable else ""
+        return compiled, next(iter(scope.notes), "")
     is_match = isinstance(json, dict) and "match" in json
     return (unmodelled_match if is_match else undecided)(why), why
 
@@ -62,5 +63,13 @@ def new_scope(family: str) -> Scope:
 
 
 def modelled() -> tuple[str, ...]:
-    """The expressions and statements that skoop models, by nft's names, sorted."""
-    return tuple(sorted({*expr.TABLE, *stmt.TABLE} - set(stmt.UNDECIDED)))
+    """What skoop knows of nft, by nft's names, sorted: statements, expressions, and the keys of
+    `meta` and `ct`. Names of what is recognised but never decided end in " (unknown)"."""
+    undecided = {"queue", "synproxy", "xt", "ct count", "rt", "osf", "ipsec"}
+    names = {
+        f"{name} (unknown)" if name in undecided else name for name in (*expr.TABLE, *stmt.TABLE)
+    }
+    for kind, module in (("meta", meta), ("ct", ct)):
+        names |= {f"{kind} {key}" for key in module.KEYS if key not in module.UNCOLLECTED}
+        names |= {f"{kind} {key} (unknown)" for key in module.UNCOLLECTED}
+    return tuple(sorted(names))

@@ -12,6 +12,7 @@ import msgspec
 from skoop.netstack.nft.values import Json
 
 _HEX = {"mark"}
+_QUOTED = {"iif", "oif", "iifname", "oifname", "ibrname", "obrname", "helper"}
 
 
 def render_rule(statements: Json, comment: str = "") -> str:
@@ -41,7 +42,8 @@ def _expression(json: Json, *, base: str = "") -> str:
     if isinstance(json, int):
         return f"{json:#010x}" if base in _HEX else str(json)
     if isinstance(json, str):
-        return f'"{json}"' if base.endswith("ifname") or base in ("iif", "oif") else json
+        quoted = base in _QUOTED and not json.startswith("@")
+        return f'"{json}"' if quoted else json
     if isinstance(json, list):
         return ",".join(_expression(one, base=base) for one in json)
     ((kind, what),) = json.items()

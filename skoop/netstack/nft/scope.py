@@ -11,7 +11,7 @@ from msgspec import Struct
 from skoop.netstack.nft.datatypes import DataType
 from skoop.netstack.nft.document import RawObject, RawSet
 from skoop.netstack.nft.elements import MISSING, Elements
-from skoop.netstack.nft.values import Json, UnmodelledError, Value
+from skoop.netstack.nft.values import Json, Some, UnmodelledError, Value
 from skoop.netstack.nft.world import World
 
 BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
@@ -55,6 +55,8 @@ class Scope:
         self._statement = compile_statement
         self._compiled: dict[tuple[str, str], Elements] = {}
         self._draws = 0
+        self.notes: list[str] = []
+        """Why parts of the statement being compiled can never be decided."""
 
     def expression(self, json: Json, want: DataType) -> Expr:
         """Compile an expression; `want` types constants. Raises UnmodelledError."""
@@ -63,6 +65,11 @@ class Scope:
     def statement(self, json: Json) -> Any:
         """Compile a statement nested in another."""
         return self._statement(json, self)
+
+    def never_known(self, why: str) -> Some:
+        """The value of an expression that is recognised but can never be told."""
+        self.notes.append(why)
+        return Some(why)
 
     def draw(self, low: int, count: int) -> Draw:
         """A new source of numbers."""

@@ -41,9 +41,12 @@ class Range(Struct, frozen=True):
 
 
 class Glob(Struct, frozen=True):
-    """Every name that starts with `prefix`."""
+    """Every name (not "", which is no name) that starts with `prefix`."""
 
     prefix: str
+
+
+ANY_NAME = Glob("")
 
 
 Value = int | str | Some | Absent | tuple[Any, ...]
@@ -77,7 +80,7 @@ def meets(value: Value, pattern: Pattern) -> bool | None:
     if isinstance(pattern, Range):
         return isinstance(value, int) and pattern.low <= value <= pattern.high
     if isinstance(pattern, Glob):
-        return isinstance(value, str) and value.startswith(pattern.prefix)
+        return isinstance(value, str) and value != "" and value.startswith(pattern.prefix)
     return value == pattern
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct, structs
 
-from skoop.model.address import Family, is_loopback, parse_ip
+from skoop.model.address import Family, is_loopback, parse_ip, parse_prefix
 from skoop.model.packet import ANY_PORT, EPHEMERAL, Packet, Proto
 from skoop.netstack.conntrack import Connection, CtStatus, new_connection
 from skoop.netstack.netfilter import (
@@ -27,26 +27,50 @@ WIRE = "eth0"
 
 
 class TestHost:
-    """A node that owns some addresses and reaches everything else by one interface."""
+    """A node that owns some addresses; `routes` are (prefix, interface), everything else is reached
+    by WIRE. Packets come in by `iif`."""
 
     __test__ = False
 
-    def __init__(self, addresses: Iterable[str], *, sockets: bool | None = False) -> None:
-        self._own = {parse_ip(address) for address in addresses}
+    def __init__(
+        self,
+        addresses: Iterable[str],
+        *,
+        sockets: bool | None = False,
+        routes: Iterable[tuple[str, str]] = (),
+        iif: str = WIRE,
+    ) -> None:
+        self._own = dict.fromkeys(map(parse_ip, addresses), iif)
+        self.first = next(iter(self._own))
         self._sockets = sockets
+        self._routes = [(parse_prefix(prefix), device) for prefix, device in routes]
+        for family, address in self._own:
+            self._own[family, address] = self.device(family, address)
+        self.iif = iif
+
+    def device(self, family: Family, address: int) -> str:
+        for prefix, device in self._routes:
+            if prefix.family is family and prefix.contains(address):
+                return device
+        return WIRE
+
+    def redirect_address(self, packet: Packet) -> int:
+        """The input interface's own address: the first one of the host."""
+        return self.first[1]
 
     def is_local(self, family: Family, address: int) -> bool:
         return (family, address) in self._own or is_loopback(family, address)
 
     def address_type(self, family: Family, address: int, device: str) -> AddressType:
-        return AddressType.LOCAL if self.is_local(family, address) else AddressType.UNICAST
+        own = self._own.get((family, address), "lo" if is_loopback(family, address) else "")
+        return AddressType.LOCAL if own and device in ("", own) else AddressType.UNICAST
 
     def fib(
         self, family: Family, source: int, destination: int, mark: int, iif: str, oif: str, tos: int
     ) -> FibAnswer:
         if self.is_local(family, destination):
             return FibAnswer(AddressType.LOCAL, "lo")
-        return FibAnswer(AddressType.UNICAST, WIRE)
+        return FibAnswer(AddressType.UNICAST, self.device(family, destination))
 
     def ipset(self, name: str) -> None:
         return None
@@ -107,13 +131,12 @@ def _middle(ruleset: Ruleset, host: TestHost, fate: Fate, *, local: bool) -> lis
     if stays:
         return _hook(ruleset, host, fate, Hook.INPUT, local=local)
     if not local:
+        fate = structs.replace(fate, packet=structs.replace(fate.packet, ttl=fate.packet.ttl - 1))
         fates = _hook(ruleset, host, fate, Hook.FORWARD, local=local)
     return _each(fates, lambda one: _hook(ruleset, host, one, Hook.POSTROUTING, local=local))
 
 
-def _hook(
-    ruleset: Ruleset, host: TestHost, fate: Fate, hook: Hook, *, local: bool
-) -> list[Fate]:
+def _hook(ruleset: Ruleset, host: TestHost, fate: Fate, hook: Hook, *, local: bool) -> list[Fate]:
     chains = [
         chain
         for chain in sorted(ruleset.chains, key=lambda one: one.priority)
@@ -134,14 +157,14 @@ def _hook(
 def _chain(
     chain: BaseChain, host: TestHost, fate: Fate, hook: Hook, *, local: bool, bound: bool
 ) -> list[tuple[Fate, bool]]:
-    outside = hook in (Hook.PREROUTING, Hook.INPUT, Hook.FORWARD)
+    outside = hook is not Hook.OUTPUT
     leaving = hook in (Hook.OUTPUT, Hook.FORWARD, Hook.POSTROUTING)
     view = View(
         hook=hook,
         host=host,
         ct=fate.ct,
-        iif=WIRE if outside and not local else "",
-        oif=WIRE if leaving else "",
+        iif=host.iif if outside and not local else "",
+        oif=host.device(fate.packet.family, fate.packet.dst) if leaving else "",
         local=local,
     )
     results = []
@@ -156,7 +179,7 @@ def _chain(
             weight=fate.weight * outcome.weight,
         )
         if outcome.action is Action.NAT:
-            results.append((_translate(after, outcome.nat), True))
+            results.append((_translate(host, after, outcome.nat), True))
         else:
             ends = {Action.DROP: "drop", Action.REJECT: "reject"}
             done = structs.replace(after, result=ends.get(outcome.action, ""))
@@ -164,13 +187,23 @@ def _chain(
     return results
 
 
-def _translate(fate: Fate, nat: Nat) -> Fate:
+def _translate(host: TestHost, fate: Fate, nat: Nat) -> Fate:
     packet, ct = fate.packet, fate.ct
     if nat.kind in (NatKind.SNAT, NatKind.MASQUERADE):
-        packet = structs.replace(packet, src=nat.low, sport=ANY_PORT if nat.random else packet.sport)
-        ct = structs.replace(ct, status=ct.status | CtStatus.SNAT)
+        packet = structs.replace(
+            packet, src=nat.low, sport=ANY_PORT if nat.random else packet.sport
+        )
+        reply = structs.replace(ct.reply, dst=packet.src, dport=packet.sport)
+        ct = structs.replace(ct, status=ct.status | CtStatus.SNAT, reply=reply)
         return structs.replace(fate, packet=packet, ct=ct, masqueraded=True)
     port = nat.port_low or packet.dport
-    packet = structs.replace(packet, dst=nat.low or packet.dst, dport=port)
-    ct = structs.replace(ct, status=ct.status | CtStatus.DNAT)
+    before = packet
+    own = host.redirect_address(packet)
+    dst = own if nat.kind is NatKind.REDIRECT else nat.low or packet.dst
+    packet = structs.replace(packet, dst=dst, dport=port)
+    if packet == before:
+        # The kernel marks a connection only when the tuple changed (nf_nat_setup_info).
+        return fate
+    reply = structs.replace(ct.reply, src=packet.dst, sport=packet.dport)
+    ct = structs.replace(ct, status=ct.status | CtStatus.DNAT, reply=reply)
     return structs.replace(fate, packet=packet, ct=ct)

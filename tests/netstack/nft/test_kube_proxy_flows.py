@@ -11,6 +11,7 @@ import pytest
 from skoop.model.address import Family
 from skoop.netstack.conntrack import CtStatus
 from skoop.netstack.nft import read_ruleset
+
 read_text = None
 from tests.netstack.nft.driver import Fate, TestHost, first_packet, walk
 
@@ -43,9 +44,7 @@ def _result(fate: Fate) -> str:
 def _walk(record: dict, form: str, flow: dict, *, local: bool) -> list[Fate]:
     ruleset = BY_FORM[form](record)
     host = TestHost(record["node_ips"])
-    packet = first_packet(
-        flow["protocol"], flow["source_ip"], flow["dest_ip"], flow["dest_port"]
-    )
+    packet = first_packet(flow["protocol"], flow["source_ip"], flow["dest_ip"], flow["dest_port"])
     fates = walk(ruleset, host, packet, local=local)
     assert not [fate.guesses for fate in fates if fate.guesses]
     assert sum(fate.weight for fate in fates) == pytest.approx(1)

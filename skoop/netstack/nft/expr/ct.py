@@ -109,16 +109,16 @@ _KEYS: dict[str, Expr] = {
     "zone": Expr(_if_tracked(lambda ct: ct.zone), INTEGER),
     "helper": Expr(_if_tracked(lambda ct: ct.helper or BREAK), NAME),
 }
-_UNCOLLECTED = ("expiration", "label", "bytes", "packets", "avgpkt", "id", "secmark", "eventmask")
-KEYS = (*_KEYS, "saddr", "daddr", "l3proto", "protocol", "proto-src", "proto-dst", *_UNCOLLECTED)
+UNCOLLECTED = ("expiration", "label", "bytes", "packets", "avgpkt", "id", "secmark", "eventmask")
+KEYS = (*_KEYS, "saddr", "daddr", "l3proto", "protocol", "proto-src", "proto-dst", *UNCOLLECTED)
 """Every key that is recognised; the last ones are always unknown."""
 
 
 def compile_ct(json: Json, scope: Scope, _want: DataType) -> Expr:
     """`ct [original|reply] KEY`."""
     key = json["key"]
-    if key in _UNCOLLECTED:
-        value = Some(f"ct {key} is not known")
+    if key in UNCOLLECTED:
+        value = scope.never_known(f"ct {key} is not known")
         return Expr(lambda world: value if has_connection(world) else BREAK, OPAQUE)
     if key in _KEYS and "dir" not in json:
         return _KEYS[key]

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from skoop.model.address import Family, is_multicast
 from skoop.netstack.netfilter import AddressType, Hook
-from skoop.netstack.nft.datatypes import BOOLEAN, FIB_TYPE, IFNAME, DataType
+from skoop.netstack.nft.datatypes import FIB_TYPE, IFNAME, DataType
 from skoop.netstack.nft.scope import Expr, Scope
-from skoop.netstack.nft.values import Json, UnmodelledError, Value
+from skoop.netstack.nft.values import ANY_NAME, Json, Pattern, UnmodelledError, Value
 from skoop.netstack.nft.world import World
 
 _KNOWN = {"saddr", "daddr", "mark", "iif", "oif"}
-IFNAME_OR_EXISTS = DataType("iface_index", IFNAME.atom, BOOLEAN.symbols)
+
+
+class _Interface(DataType, frozen=True, eq=False):
+    """An interface's name, or a word on whether there is one."""
+
+    def pattern(self, constant: Json) -> Pattern:
+        if constant in (True, "exists", "1"):
+            return ANY_NAME
+        return "" if constant in (False, "missing", "0") else super().pattern(constant)
+
+
+INTERFACE = _Interface("iface_index", IFNAME.atom)
 
 
 def _device(world: World, flags: set[str]) -> str:
@@ -57,7 +68,7 @@ def compile_fib(json: Json, _scope: Scope, _want: DataType) -> Expr:
     if json["result"] == "type":
         return Expr(address_type, FIB_TYPE)
     if json["result"] == "oif":
-        return Expr(lambda world: _interface(world, flags), IFNAME_OR_EXISTS)
+        return Expr(lambda world: _interface(world, flags), INTERFACE)
     if json["result"] == "oifname":
-        return Expr(lambda world: _interface(world, flags), IFNAME_OR_EXISTS)
+        return Expr(lambda world: _interface(world, flags), INTERFACE)
     raise UnmodelledError(f"fib result {str(json['result'])[:40]}")

@@ -73,7 +73,7 @@ _KEYS: dict[str, tuple[DataType, Callable[[World], Value]]] = {
     "skuid": (OPAQUE, _owner),
     "skgid": (OPAQUE, _owner),
 }
-_UNCOLLECTED = [
+UNCOLLECTED = [
     "priority",
     "cgroup",
     "cpu",
@@ -97,17 +97,17 @@ _UNCOLLECTED = [
     "broute",
     "nftrace",
 ]
-KEYS = (*_KEYS, *_UNCOLLECTED)
+KEYS = (*_KEYS, *UNCOLLECTED)
 """Every key that is recognised; the latter ones are always unknown."""
 
 
-def compile_meta(json: Json, _scope: Scope, _want: DataType) -> Expr:
+def compile_meta(json: Json, scope: Scope, _want: DataType) -> Expr:
     """`meta KEY`."""
     key = json["key"]
     if key in _KEYS:
         kind, get = _KEYS[key]
         return Expr(get, kind)
-    if key not in _UNCOLLECTED:
+    if key not in UNCOLLECTED:
         raise UnmodelledError(f"meta {str(key)[:40]}")
-    value = Some(f"meta {key} is not known")
+    value = scope.never_known(f"meta {key} is not known")
     return Expr(lambda _world: value, OPAQUE)

@@ -56,6 +56,3 @@ TABLE: dict[str, Callable[[Json, Scope], Statement]] = {
 }
 for _name in verdict.NAMES:
     TABLE[_name] = partial(verdict.compile_verdict, _name)
-
-UNDECIDED = ("queue", "synproxy", "xt")
-"""Recognised, but never decided: a rule with one of these is reported as not modelled."""

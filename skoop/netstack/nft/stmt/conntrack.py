@@ -7,10 +7,8 @@ from msgspec import structs
 from skoop.netstack.nft.expr.ct import has_connection
 from skoop.netstack.nft.scope import Scope
 from skoop.netstack.nft.stmt.base import NOTHING, Statement, Step, action, matcher
-from skoop.netstack.nft.values import Json, Some
+from skoop.netstack.nft.values import Json
 from skoop.netstack.nft.world import Flow, World
-
-_COUNT = Some("how many connections the rule has counted is not in a listing")
 
 
 def compile_helper(json: Json, scope: Scope) -> Statement:
@@ -30,6 +28,7 @@ def compile_policy(_json: Json, _scope: Scope) -> Statement:
     return NOTHING
 
 
-def compile_count(_json: Json, _scope: Scope) -> Statement:
+def compile_count(_json: Json, scope: Scope) -> Statement:
     """`ct count [over] N`."""
-    return matcher(lambda _world: _COUNT)
+    count = scope.never_known("how many connections the rule has counted is not in a listing")
+    return matcher(lambda _world: count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 
-from skoop.netstack.nft.datatypes import IFNAME
+from skoop.netstack.nft.datatypes import IFNAME, OPAQUE
 from skoop.netstack.nft.elements import MISSING, Elements, Maybe
 from skoop.netstack.nft.scope import Expr, Scope
 from skoop.netstack.nft.stmt.base import Decision, Statement, matcher
@@ -39,8 +39,11 @@ def compile_match(json: Json, scope: Scope) -> Statement:
         op, wanted = "==", False
     if op in ("==", "in") and _is_set(right):
         return matcher(_member(left, right, scope, wanted=wanted), left.draws)
-    if op == "in":
-        return matcher(_any_bit(left, left.type.integer(right)), left.draws)
+    if left.type is OPAQUE and (op in ("in", "!") or op in _ORDER):
+        return matcher(_equal(left, "", wanted=True), left.draws)
+    if op in ("in", "!"):
+        mask = left.type.integer(right)
+        return matcher(_any_bit(left, mask, wanted=op == "in"), left.draws)
     if op in _ORDER:
         return matcher(_ordered(left, _ORDER[op], left.type.integer(right)), left.draws)
     if op != "==":
@@ -85,14 +88,14 @@ def _same(left: Expr, right: Expr, *, wanted: bool) -> Callable[[World], Decisio
     return decide
 
 
-def _any_bit(left: Expr, mask: int) -> Callable[[World], Decision]:
+def _any_bit(left: Expr, mask: int, *, wanted: bool) -> Callable[[World], Decision]:
     get = left.bits or left.get
 
     def decide(world: World) -> Decision:
         value = get(world)
         if isinstance(value, Some):
             return value
-        return isinstance(value, int) and value & mask != 0
+        return isinstance(value, int) and (value & mask != 0) is wanted
 
     return decide
 

@@ -21,14 +21,14 @@ def unmodelled_match(why: str) -> Statement:
     return matcher(lambda _world: unknown)
 
 
-def compile_queue(_json: Json, _scope: Scope) -> Statement:
+def compile_queue(_json: Json, scope: Scope) -> Statement:
     """`queue`: a program in user space decides."""
-    return undecided("a program in user space decides (queue)")
+    return undecided(scope.never_known("a program in user space decides (queue)").why)
 
 
-def compile_synproxy(_json: Json, _scope: Scope) -> Statement:
+def compile_synproxy(_json: Json, scope: Scope) -> Statement:
     """`synproxy`: the kernel answers the SYN itself and opens a second connection."""
-    return undecided("synproxy is not modelled")
+    return undecided(scope.never_known("synproxy is not modelled").why)
 
 
 def compile_fwd(_json: Json, _scope: Scope) -> Statement:
@@ -36,9 +36,9 @@ def compile_fwd(_json: Json, _scope: Scope) -> Statement:
     return action(lambda world: (world, Final(Action.STOLEN, "fwd")))
 
 
-def compile_xt(json: Json, _scope: Scope) -> Statement:
+def compile_xt(json: Json, scope: Scope) -> Statement:
     """An iptables match or target; nft prints neither's parameters."""
-    kind = json.get("type", "") if isinstance(json, dict) else ""
-    name = json.get("name", "") if isinstance(json, dict) else ""
-    why = f"nft does not show the iptables extension {name}".rstrip()
-    return unmodelled_match(why) if kind == "match" else undecided(why)
+    known = json if isinstance(json, dict) else {}
+    unknown = f"nft does not show the iptables extension {known.get('name', '')}".rstrip()
+    why = scope.never_known(unknown).why
+    return unmodelled_match(why) if known.get("type") == "match" else undecided(why)
