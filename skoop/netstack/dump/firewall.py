@@ -64,7 +64,7 @@ def _saved(outputs: Mapping[str, Output], family: Family, backend: str) -> tuple
         return plain.stdout, ""
     if backend == "legacy":
         names = outputs.get(LEGACY_NAMES[family])
-        if names is not None and not names.stdout.strip():
+        if names is not None and not names.rc and not names.stdout.strip():
             return "", ""
     elif _nft_is_seen(outputs):
         return "", ""
@@ -83,7 +83,13 @@ def backend_of(outputs: Mapping[str, Output], family: Family) -> str:
 def _nft_is_seen(outputs: Mapping[str, Output]) -> bool:
     """nft lists the tables of iptables-nft too (though their xt matches only by name)."""
     output = outputs.get(NFT)
-    return output is not None and output.rc == 0
+    return (output is not None and output.rc == 0) or _no_nft_tables(outputs)
+
+
+def _no_nft_tables(outputs: Mapping[str, Output]) -> bool:
+    """Whether nf_tables is empty here, so that nothing else of it was asked for."""
+    tables = outputs.get("nft list tables")
+    return tables is not None and not tables.rc and not tables.stdout.strip()
 
 
 def _why(command: str, output: Output | None) -> str:
@@ -119,6 +125,8 @@ def _read_nft(
     cache: ReadCache,
 ) -> None:
     output = outputs.get(NFT)
+    if output is None and _no_nft_tables(outputs):
+        return
     if output is None or output.rc:
         gaps.append(Gap("rulesets", f"{source}: {_why(NFT, output)}"))
         return
@@ -145,10 +153,12 @@ def _add(
 
 
 def read_sets(
-    outputs: Mapping[str, Output], source: str, cache: ReadCache
+    outputs: Mapping[str, Output], source: str, cache: ReadCache, *, needed: bool
 ) -> tuple[dict[str, Membership], tuple[Gap, ...]]:
-    """ipset's sets by name."""
+    """ipset's sets by name. They are only missed where there are rules that could ask for one."""
     output = outputs.get("ipset save")
+    if not needed and (output is None or output.rc):
+        return {}, ()
     if output is None or output.rc:
         return {}, (Gap("ipsets", f"{source}: {_why('ipset save', output)}"),)
     text = output.stdout

@@ -11,6 +11,7 @@ from skoop.model.address import Family
 from skoop.model.packet import Proto
 from skoop.netstack.dump.addresses import read_addresses
 from skoop.netstack.dump.cache import ReadCache
+from skoop.netstack.dump.commands import by_canonical_name
 from skoop.netstack.dump.conntracktext import read_conntrack
 from skoop.netstack.dump.fdb import read_fdb
 from skoop.netstack.dump.firewall import read_firewalls, read_sets
@@ -25,7 +26,7 @@ from skoop.netstack.dump.routes import read_cached, read_routes, resolved, with_
 from skoop.netstack.dump.rules import read_rules
 from skoop.netstack.dump.sockets import merged, read_sockets
 from skoop.netstack.dump.sysctls import read_sysctls
-from skoop.netstack.state import CtTable, Gap, Link, Namespace, Neighbour, Route, Socket
+from skoop.netstack.state import CtTable, FdbEntry, Gap, Link, Namespace, Neighbour, Route, Socket
 
 _T = TypeVar("_T")
 _Reader = Callable[[str, str], _T]
@@ -44,9 +45,11 @@ def read_namespace(
     """Everything the commands told. `outputs` is keyed by the command as typed; README of the
     snapshot format lists them. Nothing here raises: what is missing or cannot be read becomes a
     `Gap`, which names `source` (default: the id) and the command."""
-    reader = _Reading(outputs, source or id, cache or ReadCache())
+    reader = _Reading(by_canonical_name(outputs), source or id, cache or ReadCache())
     rulesets, firewall_gaps = read_firewalls(outputs, reader.source, reader.cache)
-    ipsets, set_gaps = read_sets(outputs, reader.source, reader.cache)
+    ipsets, set_gaps = read_sets(
+        outputs, reader.source, reader.cache, needed=bool(rulesets or firewall_gaps)
+    )
     links = _links(reader)
     sysctls = reader.read("sysctls", ("sysctl",), read_sysctls) or {}
     return Namespace(
@@ -54,10 +57,7 @@ def read_namespace(
         inode=inode,
         nsids=nsids,
         links=links,
-        addresses=reader.read(
-            "addresses", ("ip -j addr", "ip -j -d addr", "ip -j addr show"), read_addresses
-        )
-        or (),
+        addresses=reader.read("addresses", ("ip -j addr",), read_addresses) or (),
         rules=tuple(
             rule
             for family, commands in _RULES.items()
@@ -65,7 +65,7 @@ def read_namespace(
         ),
         routes=_routes(reader),
         neighbours=_neighbours(reader),
-        fdb=reader.read("fdb", ("bridge -j fdb", "bridge -j fdb show"), read_fdb) or (),
+        fdb=_fdb(reader, links),
         sysctls=sysctls,
         sockets=_sockets(reader),
         conntrack=_conntrack(reader, sysctls),
@@ -75,7 +75,7 @@ def read_namespace(
     )
 
 
-_RULES = {Family.V4: ("ip -j rule", "ip -j -4 rule"), Family.V6: ("ip -j -6 rule",)}
+_RULES = {Family.V4: ("ip -j rule",), Family.V6: ("ip -j -6 rule",)}
 
 
 class _Reading:
@@ -133,7 +133,7 @@ def _no_ipv6(output: Output) -> bool:
 
 
 def _links(reader: _Reading) -> tuple[Link, ...]:
-    links = reader.read("links", ("ip -j -d link", "ip -j -d link show"), read_links) or ()
+    links = reader.read("links", ("ip -j -d link",), read_links) or ()
     if any(link.master and link.port is None for link in links):
         for command in ("bridge -j -d link", "bridge -j link"):
             links = with_ports(links, reader.optional("links", command, read_ports) or {})
@@ -165,8 +165,15 @@ def _cached(reader: _Reading, family: Family) -> tuple[Route, ...]:
     return tuple(route for route in found if route.cached_pmtu)
 
 
+def _fdb(reader: _Reading, links: tuple[Link, ...]) -> tuple[FdbEntry, ...]:
+    """Only bridges and vxlan devices forward by their entries; without one none is missed."""
+    if links and not any(link.kind in ("bridge", "vxlan") for link in links):
+        return reader.optional("fdb", "bridge -j fdb", read_fdb) or ()
+    return reader.read("fdb", ("bridge -j fdb",), read_fdb) or ()
+
+
 def _neighbours(reader: _Reading) -> tuple[Neighbour, ...]:
-    commands = ("ip -j neigh show nud all", "ip -j neigh", "ip -j neigh show")
+    commands = ("ip -j neigh show nud all", "ip -j neigh")
     found = reader.read("neighbours", commands, read_neighbours) or ()
     return found + (reader.optional("neighbours", "ip -j neigh show proxy", read_neighbours) or ())
 

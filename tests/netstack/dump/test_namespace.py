@@ -6,7 +6,7 @@ from skoop.netstack.dump import Output, ReadCache, read_namespace
 from skoop.netstack.dump.firewall import is_trivial
 from skoop.netstack.state import CtTable, Namespace
 
-LINKS = '[{"ifindex":1,"ifname":"lo","flags":["LOOPBACK","UP"],"link_type":"loopback"}]'
+LINKS = '[{"ifindex":1,"ifname":"br0","flags":["UP"],"linkinfo":{"info_kind":"bridge"}}]'
 GOOD = {
     "ip -j -d link": Output(LINKS),
     "ip -j addr": Output("[]"),
@@ -41,7 +41,7 @@ def read_with(command: str, output: Output | None, **more: Output) -> Namespace:
 def test_a_complete_namespace_has_no_gaps() -> None:
     found = read()
     assert found.gaps == ()
-    assert [link.name for link in found.links] == ["lo"]
+    assert [link.name for link in found.links] == ["br0"]
     assert found.sysctls["net.ipv4.ip_forward"] == "1"
     assert [socket.port for socket in found.sockets] == [80]
     assert found.conntrack == CtTable(limit=100)
@@ -62,7 +62,6 @@ PARTS = {
     "sysctl": "sysctls",
     "iptables-legacy-save": "rulesets",
     "nft -j list ruleset": "rulesets",
-    "ipset save": "ipsets",
 }
 
 
@@ -81,6 +80,23 @@ def test_a_missing_command_is_a_gap(command: str, output: Output | None, why: st
     assert [gap.part for gap in gaps] == [PARTS[command]]
     assert gaps[0].why.startswith(f"pod/a/b: {command}")
     assert why in gaps[0].why
+
+
+def test_sets_are_only_missed_where_rules_may_ask_for_them() -> None:
+    assert read_with("ipset save", None).gaps == ()
+    unreadable = read_with("ipset save", None, **{"nft -j list ruleset": Output(rc=127)})
+    assert {gap.part for gap in unreadable.gaps} == {"ipsets", "rulesets"}
+
+
+def test_entries_are_only_missed_where_something_forwards_by_them() -> None:
+    links = Output('[{"ifindex":1,"ifname":"lo","flags":[],"link_type":"loopback"}]')
+    assert read_with("bridge -j fdb", None, **{"ip -j -d link": links}).gaps == ()
+
+
+def test_no_nft_tables_at_all_is_an_answer() -> None:
+    outputs = {name: out for name, out in GOOD.items() if "nft" not in name}
+    assert read_namespace("p", {**outputs, "nft list tables": Output("")}).gaps == ()
+    assert read_namespace("p", {**outputs, "nft list tables": Output("table ip x\n")}).gaps
 
 
 @pytest.mark.parametrize(
