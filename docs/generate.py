@@ -66,7 +66,7 @@ def _entry(finding: type[Finding]) -> str:
     doc = finding.explain()
     return "\n\n".join(
         [
-            f"### {finding.name} {{: #{finding.name} }}",
+            f"### {finding.name}",
             f"`{finding.code}`, {finding.level.value}. {doc.title}",
             f"**What it means.** {doc.means}",
             f"**Why it matters.** {doc.matters}",
