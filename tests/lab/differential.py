@@ -58,7 +58,9 @@ def run_round(played: Round, predict: Predict, folder: Path, tally: Tally) -> li
         tally.opinions[case.opinion] += 1
         if case.opinion in (Opinion.DISAGREE, Opinion.ERROR):
             tally.disagreements.append((played, case))
-        elif case.query.id in clean and differs(clean[case.query.id], _outcome(case.hits)):
+        elif case.query.id in clean and differs(
+            case.query, clean[case.query.id], _outcome(case.hits)
+        ):
             _count_blame(played, case, tally)
     return cases
 

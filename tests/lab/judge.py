@@ -76,7 +76,8 @@ def _opinion(cluster: Cluster, query: Query, hits: tuple[Hit, ...], answer: Answ
     seen = {_on_node(cluster, h.key) for h in hits}
     tolerated = dispositions(answer)
     service = behind(cluster, query)
-    sticky = service is not None and service.affinity
+    # Such a client is given one backend and keeps it: any that could be drawn is right.
+    sticky = bool(query.sport) or (service is not None and service.affinity)
     explained = all(any(same(e, s, tolerated) for e in expected) for s in seen)
     complete = sticky or all(any(same(e, s, tolerated) for s in seen) for e in expected)
     if not seen or not expected:
@@ -143,11 +144,11 @@ def same(expected: Key, seen: Key, ends: frozenset[str]) -> bool:
     return False
 
 
-def differs(before: frozenset[Key], after: frozenset[Key]) -> bool:
+def differs(query: Query, before: frozenset[Key], after: frozenset[Key]) -> bool:
     """Whether a fault changed an outcome. Of a Service's backends some may not have been drawn, so
-    fewer answers of the same kind are no change."""
+    fewer answers of the same kind are no change; a fixed source port draws only one."""
     if {k[0] for k in before | after} == {"ok"}:
-        return not (before <= after or after <= before)
+        return not (query.sport or before <= after or after <= before)
     return before != after
 
 

@@ -11,6 +11,7 @@ import json
 import random
 import shlex
 from collections.abc import Callable
+from typing import Any
 
 from msgspec import Struct
 
@@ -51,7 +52,7 @@ class Scene:
     def field(self, name: str) -> object:
         """The value of a word in braces."""
         if name in ("veth", "mate_veth"):
-            return host_veth(self.pod if name == "veth" else self.mate)
+            return self._veth(self.pod if name == "veth" else self.mate)
         if name in ("pod_mac", "mate_mac"):
             return mac(self.lab.pod((self.pod if name == "pod_mac" else self.mate).name), "eth0")
         if name in ("svc_chain", "sep_chain"):
@@ -67,6 +68,14 @@ class Scene:
         if name == "backend":
             return self.service.backends[0]
         return getattr(self, name)
+
+    def _veth(self, pod: Pod) -> str:
+        """The node's end of a pod's veth: by hand it has a known name, a plugin invents one."""
+        if self.lab.cluster.cni == "hand":
+            return host_veth(pod)
+        index = _links(self.lab.pod(pod.name), "eth0")[0]["link_index"]
+        every = _links(self.lab.node(pod.node))
+        return str(next(link["ifname"] for link in every if link["ifindex"] == index))
 
     def place(self, where: str) -> tuple[Netns, ...]:
         """The namespaces a step's `where` means."""
@@ -237,5 +246,11 @@ def pick(cluster: Cluster, rng: random.Random) -> Target | None:
 
 def mac(namespace: Netns, device: str) -> str:
     """The MAC of a device."""
-    found = json.loads(commands.run(namespace, ("ip", "-j", "link", "show", "dev", device)))
-    return str(found[0]["address"])
+    return str(_links(namespace, device)[0]["address"])
+
+
+def _links(namespace: Netns, *device: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(
+        commands.run(namespace, ("ip", "-j", "link", "show", *device))
+    )
+    return found

@@ -10,8 +10,12 @@ from tests.lab.topology import Cluster, with_pod
 _NO_NEEDED = "-p icmp -m icmp --icmp-type fragmentation-needed -j DROP"
 
 
-def _big_pod(cluster: Cluster, target: Target) -> Cluster:
-    return with_pod(cluster, msgspec.structs.replace(cluster.pod(target.pod), mtu=1500))
+def _big_pods(cluster: Cluster, target: Target) -> Cluster:
+    """Two pods whose CNI did not know of the tunnel."""
+    for name in (target.pod, target.other):
+        pod = msgspec.structs.replace(cluster.pod(name), mtu=1500)
+        cluster = with_pod(cluster, pod)
+    return cluster
 
 
 FAULTS: tuple[Fault, ...] = (
@@ -46,7 +50,7 @@ FAULTS: tuple[Fault, ...] = (
         at(
             "node",
             "ip addr flush dev eth0",
-            "ip addr add 172.30.{node.subnet}9.{node.index}/24 dev eth0",
+            "ip addr add 172.30.9{node.subnet}.{node.index}/24 dev eth0",
         ),
     ),
     fault("ip-forward-off", "ip-forward-off", at("node", "sysctl ipv4/ip_forward=0")),
@@ -110,14 +114,14 @@ FAULTS: tuple[Fault, ...] = (
         "pmtud-blocked",
         "pmtud-blocked",
         at("node", f"iptables -I OUTPUT {_NO_NEEDED}"),
-        reshape=_big_pod,
+        reshape=_big_pods,
         fits=lambda c, t: tunnelled(c, t) and c.cni == "hand",
         also=("mtu-pod-exceeds-path",),
     ),
     fault(
         "pod-mtu-too-big",
         "mtu-pod-exceeds-path",
-        reshape=_big_pod,
+        reshape=_big_pods,
         fits=lambda c, t: tunnelled(c, t) and c.cni == "hand",
         also=("df-too-big", "mtu-overlay-overhead", "mtu-node-mismatch"),
     ),

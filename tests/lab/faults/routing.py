@@ -234,6 +234,5 @@ FAULTS: tuple[Fault, ...] = (
         "stale-vip",
         "local-table-capture",
         at("node", "ip addr add {service.cluster_ip}/32 dev lo"),
-        harmless="the service is translated before the route is looked up",
     ),
 )
