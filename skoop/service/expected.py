@@ -1,0 +1,258 @@
+"""What kube-proxy's rules on one node should do with a packet to a Service.
+
+A reachability statement, the same for iptables and nftables mode except where the text says so
+(Kubernetes 1.36, pkg/proxy/iptables/proxier.go and pkg/proxy/nftables/proxier.go).
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from skoop.model.address import Family, Prefix, format_ip
+from skoop.model.kube import Address, Inventory, Service, ServicePort
+from skoop.service.config import ProxyConfig, ProxyMode
+from skoop.service.endpoints import Collected, collect
+from skoop.service.programmed import addresses_of, not_programmed, serves_node_ports
+from skoop.service.topology import (
+    Place,
+    Usable,
+    explain_unused,
+    externally_accessible,
+    usable_endpoints,
+)
+from skoop.service.view import (
+    Backend,
+    Client,
+    ClientKind,
+    Effect,
+    ServiceEndpoint,
+    ServiceView,
+    Via,
+    port_name,
+)
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    """A packet to a Service port on a node.
+
+    `node` is the node whose rules see it. `address` is the destination where it is known: needed
+    to decide whether that address serves NodePorts. `local` says that the destination is an address
+    of the node itself (always so for NodePorts).
+    """
+
+    service: Service
+    port: ServicePort
+    via: Via
+    family: Family
+    node: str
+    client: Client
+    address: Address | None = None
+    local: bool = False
+
+
+def expected_backends(inventory: Inventory, asked: Question, config: ProxyConfig) -> ServiceView:
+    """The backends a packet may be sent to, or why it is refused, dropped or left alone."""
+    reason = _ignored(inventory, asked, config)
+    if reason:
+        return ServiceView(effect=Effect.PASS, reason=reason)
+    if config.mode in (ProxyMode.EBPF, ProxyMode.UNKNOWN):
+        text = f"how Services are served here is not known (mode {config.mode.value})"
+        return ServiceView(effect=Effect.UNKNOWN, reason=text)
+    place = place_of(inventory, asked.node)
+    collected = collect(inventory, asked.service, asked.port, asked.family, node=asked.node)
+    usable = usable_endpoints(
+        collected.endpoints,
+        place,
+        uses_cluster=uses_cluster_endpoints(asked.service, asked.port, asked.family),
+    )
+    facts = _Facts(inventory, asked, config, place, collected, usable)
+    if not usable.anywhere:
+        return _no_endpoints(facts)
+    if asked.via is Via.CLUSTER_IP:
+        return _internal(facts)
+    return _external(facts)
+
+
+def uses_cluster_endpoints(service: Service, port: ServicePort, family: Family) -> bool:
+    """False for a Service that only ever serves node-local traffic."""
+    local = service.internal_traffic_policy == "Local"
+    return not local or externally_accessible(service, port, family)
+
+
+def place_of(inventory: Inventory, name: str) -> Place:
+    """A node and its zone."""
+    node = inventory.node(name)
+    return Place(name, node.zone if node else "")
+
+
+def detects_local(config: ProxyConfig, family: Family) -> bool:
+    """Whether kube-proxy can tell pod traffic from other traffic at all."""
+    if config.detect_local_mode == "ClusterCIDR":
+        return any(each.family is family for each in config.cluster_cidrs)
+    return True
+
+
+class _Facts(Struct, frozen=True):
+    inventory: Inventory
+    asked: Question
+    config: ProxyConfig
+    place: Place
+    collected: Collected
+    usable: Usable
+
+    @property
+    def name(self) -> str:
+        return port_name(self.asked.service, self.asked.port)
+
+    def view(
+        self, effect: Effect, reason: str, chosen: tuple[Backend, ...] = (), *, local_only: bool
+    ) -> ServiceView:
+        endpoints = tuple(each.endpoint for each in chosen)
+        unused = explain_unused(
+            self.collected.endpoints, endpoints, self.usable, self.place, local_only=local_only
+        )
+        return ServiceView(
+            effect=effect,
+            reason=reason,
+            backends=chosen,
+            unused=(*unused, *self.collected.unusable),
+        )
+
+    def backends(
+        self, endpoints: tuple[ServiceEndpoint, ...], *, masqueraded: bool
+    ) -> tuple[Backend, ...]:
+        """Every endpoint; a hairpin back to the sender is masqueraded whatever the policy."""
+        return tuple(Backend(each, masqueraded or self._is_hairpin(each)) for each in endpoints)
+
+    def _is_hairpin(self, endpoint: ServiceEndpoint) -> bool:
+        """nftables mode only knows the hairpins of the node's own endpoints."""
+        if endpoint.address != self.asked.client.address:
+            return False
+        return self.config.mode is not ProxyMode.NFTABLES or endpoint.node == self.asked.node
+
+    def from_pod(self) -> bool:
+        """Whether the source counts as a pod for kube-proxy's local detector."""
+        client, family = self.asked.client, self.asked.family
+        if not detects_local(self.config, family):
+            return False
+        ranges: tuple[Prefix, ...] = ()
+        if self.config.detect_local_mode == "ClusterCIDR":
+            ranges = self.config.cluster_cidrs
+        elif self.config.detect_local_mode == "NodeCIDR":
+            node = self.inventory.node(self.asked.node)
+            ranges = node.pod_cidrs if node else ()
+        if client.address is None or not ranges:
+            return client.kind is ClientKind.POD
+        return within(client.address, ranges)
+
+
+def within(address: Address, ranges: tuple[Prefix, ...]) -> bool:
+    """Whether one of the ranges holds an address."""
+    return any(each.family is address[0] and each.contains(address[1]) for each in ranges)
+
+
+def _ignored(inventory: Inventory, asked: Question, config: ProxyConfig) -> str:
+    """Why no rule is about this destination, "" if there should be one."""
+    service, via = asked.service, asked.via
+    ignored = not_programmed(service, asked.family)
+    if ignored:
+        return ignored
+    name = f"{service.namespace}/{service.name}"
+    if via is not Via.NODE_PORT:
+        known = addresses_of(service, via, asked.family)
+        if not known or (asked.address is not None and asked.address not in known):
+            proxied = [each for each in service.ingress if each.ip and each.ip_mode == "Proxy"]
+            if via is Via.LOAD_BALANCER and proxied:
+                return f"the load balancer of {name} has ipMode Proxy, so nodes do not serve its IP"
+            return f"{name} has no such IPv{asked.family.value} {via.value}"
+        return ""
+    if not asked.port.node_port:
+        return f"{name} has no NodePort for {asked.port.port}/{asked.port.protocol}"
+    if asked.address is None:
+        return ""
+    if not serves_node_ports(asked.address, inventory.node(asked.node), config):
+        return f"kube-proxy serves no NodePorts on {format_ip(*asked.address)}"
+    return ""
+
+
+def _no_endpoints(facts: _Facts) -> ServiceView:
+    """Nothing usable anywhere: the filter table rejects.
+
+    In iptables mode the rules for outside addresses hang on INPUT and FORWARD only, so that a
+    packet of the node itself to an address that is not its own passes.
+    """
+    asked = facts.asked
+    reason = f"{facts.name} has no usable endpoints"
+    outside = asked.via in (Via.LOAD_BALANCER, Via.EXTERNAL_IP)
+    from_node = asked.client.kind is ClientKind.NODE
+    if facts.config.mode is ProxyMode.IPTABLES and outside and from_node and not asked.local:
+        reason += "; in iptables mode nothing rejects the node's own packets to such an address"
+        return facts.view(Effect.PASS, reason, local_only=False)
+    return facts.view(Effect.REJECT, reason, local_only=False)
+
+
+def _internal(facts: _Facts) -> ServiceView:
+    """To the ClusterIP: internalTrafficPolicy decides, and what is no pod's is masqueraded."""
+    local_only = facts.asked.service.internal_traffic_policy == "Local"
+    chosen = facts.usable.local if local_only else facts.usable.cluster
+    if not chosen:
+        reason = f"{facts.name} has internalTrafficPolicy Local and no endpoint on this node"
+        return facts.view(Effect.DROP, reason, local_only=True)
+    detects = detects_local(facts.config, facts.asked.family)
+    masqueraded = facts.config.masquerade_all or (detects and not facts.from_pod())
+    backends = facts.backends(chosen, masqueraded=masqueraded)
+    policy = "node-local" if local_only else "cluster-wide"
+    reason = f"{facts.name}: {len(chosen)} {policy} endpoints"
+    return facts.view(Effect.BACKENDS, reason, backends, local_only=local_only)
+
+
+def _external(facts: _Facts) -> ServiceView:
+    """To an address for the outside: source ranges, then externalTrafficPolicy with its short
+    circuit for pods and for the node itself."""
+    refused = _source_ranges(facts)
+    if refused is not None:
+        return refused
+    usable, name = facts.usable, facts.name
+    if facts.asked.service.external_traffic_policy != "Local":
+        backends = facts.backends(usable.cluster, masqueraded=True)
+        reason = f"{name}: {len(backends)} cluster-wide endpoints, masqueraded"
+        return facts.view(Effect.BACKENDS, reason, backends, local_only=False)
+    if facts.from_pod():
+        backends = facts.backends(usable.cluster, masqueraded=False)
+        reason = f"{name}: pods bypass externalTrafficPolicy Local, {len(backends)} endpoints"
+        return facts.view(Effect.BACKENDS, reason, backends, local_only=False)
+    if facts.asked.client.kind is ClientKind.NODE:
+        backends = facts.backends(usable.cluster, masqueraded=True)
+        reason = f"{name}: the node bypasses externalTrafficPolicy Local, {len(backends)} endpoints"
+        return facts.view(Effect.BACKENDS, reason, backends, local_only=False)
+    if not usable.local:
+        reason = f"{name} has externalTrafficPolicy Local and no endpoint on this node"
+        return facts.view(Effect.DROP, reason, local_only=True)
+    backends = facts.backends(usable.local, masqueraded=False)
+    reason = f"{name}: {len(backends)} node-local endpoints, the client's address is kept"
+    return facts.view(Effect.BACKENDS, reason, backends, local_only=True)
+
+
+def _source_ranges(facts: _Facts) -> ServiceView | None:
+    """loadBalancerSourceRanges, which only guard load balancer IPs. None when they allow it.
+
+    When a range holds the node itself, the load balancer IPs count as allowed sources too: a node
+    that owns the IP talks to it from it.
+    """
+    asked = facts.asked
+    ranges = tuple(each for each in asked.service.source_ranges if each.family is asked.family)
+    if asked.via is not Via.LOAD_BALANCER or not ranges:
+        return None
+    node = facts.inventory.node(asked.node)
+    of_node = [ip for ip in (node.internal_ips if node else ()) if ip[0] is asked.family]
+    source = asked.client.address
+    if source is None:
+        text = f"{facts.name} has source ranges, and the client's address is not known"
+        return facts.view(Effect.UNKNOWN, text, local_only=False)
+    if within(source, ranges):
+        return None
+    node_allowed = bool(of_node) and within(of_node[0], ranges)
+    if node_allowed and source in asked.service.load_balancer_ips:
+        return None
+    text = f"{format_ip(*source)} is in none of the source ranges of {facts.name}"
+    return facts.view(Effect.DROP, text, local_only=False)

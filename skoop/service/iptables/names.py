@@ -1,0 +1,37 @@
+"""The names of kube-proxy's chains (pkg/proxy/iptables/proxier.go, stable since 1.2)."""
+
+from __future__ import annotations
+
+from base64 import b32encode
+from hashlib import sha256
+
+from skoop.model.kube import Service, ServicePort
+from skoop.service.view import ServiceEndpoint, port_name
+
+SERVICES = "KUBE-SERVICES"
+EXTERNAL_SERVICES = "KUBE-EXTERNAL-SERVICES"
+NODE_PORTS = "KUBE-NODEPORTS"
+POSTROUTING = "KUBE-POSTROUTING"
+MARK_MASQ = "KUBE-MARK-MASQ"
+PROXY_FIREWALL = "KUBE-PROXY-FIREWALL"
+FORWARD = "KUBE-FORWARD"
+
+CLUSTER = "KUBE-SVC-"
+LOCAL = "KUBE-SVL-"
+EXTERNAL = "KUBE-EXT-"
+FIREWALL = "KUBE-FW-"
+ENDPOINT = "KUBE-SEP-"
+
+
+def service_chain(prefix: str, service: Service, port: ServicePort) -> str:
+    """ "KUBE-SVC-" and its like for a Service port."""
+    return prefix + _digest(port_name(service, port) + port.protocol.lower())
+
+
+def endpoint_chain(service: Service, port: ServicePort, endpoint: ServiceEndpoint) -> str:
+    """ "KUBE-SEP-..." of one endpoint of a Service port."""
+    return ENDPOINT + _digest(port_name(service, port) + port.protocol.lower() + str(endpoint))
+
+
+def _digest(text: str) -> str:
+    return b32encode(sha256(text.encode()).digest()).decode()[:16]
