@@ -10,10 +10,10 @@ from __future__ import annotations
 from msgspec import Struct
 
 from skoop.model.address import Family
-from skoop.netstack.iptables.head import EMPTY, Head
+from skoop.netstack.iptables.head import EMPTY, Head, quick_head
 from skoop.netstack.iptables.match.base import ALWAYS, Match, unmodelled
 from skoop.netstack.iptables.parse import Rule
-from skoop.netstack.iptables.reading import NOTHING, Reading, read_words
+from skoop.netstack.iptables.reading import NOTHING, Reading, jump_to, quick_target, read_words
 from skoop.netstack.iptables.target.base import Op, Target
 from skoop.netstack.iptables.words import UnbalancedError, split_words
 
@@ -71,7 +71,11 @@ class Decoder:
         return Decoded(rule, head.head, head.matches + middle.matches, target.target)
 
     def _read_head(self, text: str) -> Reading:
-        reading = read_words(text.split(), self._family, self._chains)
+        words = text.split()
+        head = quick_head(words, self._family)
+        if head is not None:
+            return self._heads.setdefault(text, Reading(head))
+        reading = read_words(words, self._family, self._chains)
         if reading.has_target:
             reading = Reading(problem="not only conditions")
         return self._heads.setdefault(text, _without_inert(reading))
@@ -83,6 +87,11 @@ class Decoder:
         return self._matches.setdefault(text, _without_inert(reading))
 
     def _read_target(self, jump: str, text: str) -> Reading:
+        if jump == " -j " and text in self._chains:
+            return Reading(target=jump_to(text), has_target=True)
+        target = quick_target(text.split(), self._family) if jump == " -j " else None
+        if target is not None:
+            return self._targets.setdefault(text, Reading(target=target, has_target=True))
         reading = read_words(f"{jump}{text}".split(), self._family, self._chains)
         if reading.matches or reading.head != EMPTY:
             reading = Reading(problem="not only a target")

@@ -6,6 +6,7 @@ Follows ip_packet_match in ip_tables.c.
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from skoop.model.address import Family
 from skoop.model.packet import Packet
@@ -75,6 +76,26 @@ def read_field(field: str, value: str, family: Family, *, inverted: bool) -> dic
     if field in ("iif", "oif"):
         return {field: Port(read_interface(value), inverted)}
     return {field: Net(*network(value, family), inverted)}
+
+
+def quick_head(words: list[str], family: Family) -> Head | None:
+    """A head whose words are in the order iptables-save prints, None for anything else."""
+    fields: dict[str, object] = {}
+    inverted = False
+    rest = iter(words)
+    for word in rest:
+        if word == "!":
+            inverted = True
+            continue
+        field, value = _NAMES.get(word), next(rest, "!")
+        if field is None or value == "!":
+            return None
+        try:
+            fields.update(read_field(field, value, family, inverted=inverted))
+        except ValueError:
+            return None
+        inverted = False
+    return replace(EMPTY, **fields)
 
 
 def _source(net: Net) -> Test:

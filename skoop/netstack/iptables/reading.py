@@ -6,6 +6,8 @@ it, else to an earlier one, else to the match that `-p` implies.
 
 from __future__ import annotations
 
+from itertools import islice
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -22,7 +24,12 @@ _COUNTER_OPTIONS = ("-c", "--set-counters")
 _IGNORED = ("-4", "-6", "--ipv4", "--ipv6", "-w", "--wait", "-v", "-n")
 
 
-class Reading(Struct, frozen=True):
+def jump_to(chain: str) -> Target:
+    """A jump, after which the calling chain goes on."""
+    return Target(op=Op.JUMP, effect=f"jump {chain}", chain=chain)
+
+
+class Reading(Struct, frozen=True, gc=False):
     """A rule in parts. `problem` is one clause when something was not understood."""
 
     head: Head = EMPTY
@@ -107,7 +114,7 @@ class _Reader:
             self.open_target(words.next())
         elif word in ("-g", "--goto"):
             name = words.next()
-            self.jump = self.to_chain(name, Op.GOTO)
+            self.jump = self.goto(name)
         elif word in ("-f", "--fragment", "--fragments"):
             self.head = replace(self.head, fragments=not inverted)
         elif word in _COUNTER_OPTIONS:
@@ -125,15 +132,14 @@ class _Reader:
         self.current = _Module(name, MATCHES.get(name))
         self.matches.append(self.current)
 
-    def to_chain(self, name: str, op: Op) -> Target:
+    def goto(self, name: str) -> Target:
         if name not in self.chains:
             return unknown(name, f"chain {name} is not in this dump")
-        verb = "jump" if op is Op.JUMP else "goto"
-        return Target(op=op, effect=f"{verb} {name}", chain=name)
+        return Target(op=Op.GOTO, effect=f"goto {name}", chain=name)
 
     def open_target(self, name: str) -> None:
         if name in self.chains:
-            self.jump = self.to_chain(name, Op.JUMP)
+            self.jump = jump_to(name)
         elif name in TARGETS:
             self.current = self.target = _Module(name, TARGETS[name])
         else:
@@ -192,6 +198,25 @@ def _build_target(module: _Module, family: Family) -> Target:
         return module.kind.build(tuple(module.options), family)
     except ValueError as error:
         return unknown(module.name, f"target {module.name}: {error}")
+
+
+def quick_target(words: list[str], family: Family) -> Target | None:
+    """A target and its options as iptables-save prints them, None for anything else."""
+    kind = TARGETS.get(words[0]) if words else None
+    if kind is None:
+        return None
+    options: list[Option] = []
+    rest = iter(words[1:])
+    for word in rest:
+        arity = kind.options.get(word[2:], -1)
+        values = tuple(islice(rest, max(arity, 0)))
+        if arity != len(values) or "!" in values or not word.startswith("--"):
+            return None
+        options.append(Option(word[2:], values, inverted=False))
+    try:
+        return kind.build(tuple(options), family)
+    except ValueError:
+        return None
 
 
 def read_words(words: list[str], family: Family, chains: frozenset[str]) -> Reading:

@@ -18,7 +18,7 @@ class UnmodelledError(ValueError):
     """An option, or a value of one, that skoop does not model. Its text is one clause."""
 
 
-class Option(Struct, frozen=True):
+class Option(Struct, frozen=True, gc=False):
     """`! --name value ...` as (name without dashes, values, inverted)."""
 
     name: str
@@ -31,7 +31,7 @@ class Option(Struct, frozen=True):
         return self.values[0]
 
 
-class Match(Struct, frozen=True, kw_only=True):
+class Match(Struct, frozen=True, kw_only=True, gc=False):
     """A compiled match.
 
     `why` is one clause that explains an answer of None. Two undecided matches with the same `fact`

@@ -37,7 +37,7 @@ class Op(IntEnum):
     UNKNOWN = 5
 
 
-class Ending(Struct, frozen=True):
+class Ending(Struct, frozen=True, gc=False):
     """How a base chain ends at this rule."""
 
     action: Action
@@ -50,7 +50,7 @@ Change = Callable[[Packet, View], tuple[Packet, Connection]]
 End = Callable[[Packet, View], Ending]
 
 
-class Target(Struct, frozen=True, kw_only=True):
+class Target(Struct, frozen=True, kw_only=True, gc=False):
     """A compiled target.
 
     `effect` is the phrase for reports. `change` runs first, whatever the `op`; `end` gives the
