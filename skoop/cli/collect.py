@@ -13,7 +13,10 @@ app = typer.Typer(help="Collect state without a cluster's help.", no_args_is_hel
 def node(
     name: Annotated[str, typer.Option("--node", metavar="NAME", help="The node's name.")],
     netns: Annotated[
-        str, typer.Option(metavar="PATH", help="The node's network namespace; default: this one.")
+        str,
+        typer.Option(
+            metavar="PATH", help="Path or name of the node's namespace; default: this one."
+        ),
     ] = "",
     pod: Annotated[
         list[str] | None,
@@ -30,7 +33,7 @@ def node(
     from skoop.collector.local import collect_node
     from skoop.snapshot import encode_document
 
-    document = collect_node(name, netns, parse_pods(pod or []))
+    document = collect_node(name, netns or None, parse_pods(pod or []))
     text = encode_document(document).decode()
     if output_file:
         write_file(Path(output_file), text)
@@ -52,17 +55,17 @@ def from_raw(
     save(read_raw(folder), output_file)
 
 
-def parse_pods(options: list[str]) -> dict[tuple[str, str], str]:
-    """{(namespace, name): path} from "NS/NAME=PATH". Raises UsageError."""
+def parse_pods(options: list[str]) -> dict[str, str]:
+    """{"NS/NAME": path} from "NS/NAME=PATH". Raises UsageError."""
     from skoop.errors import UsageError
 
-    pods: dict[tuple[str, str], str] = {}
+    pods: dict[str, str] = {}
     for option in options:
         identity, _, path = option.partition("=")
         namespace, _, name = identity.partition("/")
         if not (namespace and name and path) or "/" in name:
             raise UsageError(f"--pod takes NS/NAME=NETNS_PATH, not {option!r}.")
-        if (namespace, name) in pods:
+        if identity in pods:
             raise UsageError(f"--pod {identity} is given twice.")
-        pods[namespace, name] = path
+        pods[identity] = path
     return pods

@@ -48,15 +48,20 @@ def _contents(snapshot: Snapshot) -> list[dict[str, object]]:
         {"kind": "snapshot", "name": manifest.cluster or "-", "holds": _origin(snapshot)}
     ]
     for name in snapshot.cluster:
-        items = msgspec.json.decode(snapshot.cluster[name]).get("items", [])
-        rows.append({"kind": "resource", "name": name, "holds": f"{len(items)} objects"})
+        items = msgspec.json.decode(snapshot.cluster[name]).get("items")
+        holds = "one object" if items is None else _count(len(items), "object")
+        rows.append({"kind": "resource", "name": name, "holds": holds})
     for name, document in snapshot.nodes.items():
-        notes = f", {len(document.notes)} notes" if document.notes else ""
-        holds = f"{len(document.namespaces)} network namespaces{notes}"
+        notes = f", {_count(len(document.notes), 'note')}" if document.notes else ""
+        holds = _count(len(document.namespaces), "network namespace") + notes
         rows.append({"kind": "node", "name": name, "holds": holds})
     rows += [{"kind": "cloud", "name": name, "holds": "answers"} for name in snapshot.cloud]
     rows += [{"kind": "left out", "name": one.what, "holds": one.why} for one in manifest.left_out]
     return rows
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _origin(snapshot: Snapshot) -> str:

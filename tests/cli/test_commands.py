@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ import skoop
 from skoop.cli.collect import parse_pods
 from skoop.errors import UsageError
 from skoop.findings import catalogue
+from skoop.snapshot import NodeDocument
 
 
 def test_version(run) -> None:
@@ -100,8 +102,41 @@ def test_from_raw_of_nothing(run, tmp_path) -> None:
     assert result.code == 4 and "nodes/<node>" in result.err
 
 
+def test_from_raw(run, tmp_path) -> None:
+    raw = Path(__file__).parents[1] / "data" / "corpus" / "foreign-nft-drop.tar.gz"
+    made = str(tmp_path / "made.tar.gz")
+    assert run("collect", "from-raw", str(raw), "-o", made).code == 0
+    rows = json.loads(run("snapshot", "show", made, "-o", "json").out)
+    assert [one["name"] for one in rows if one["kind"] == "node"] == ["k1", "k2", "k3"]
+
+
+@pytest.fixture
+def collected(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
+    calls: list[tuple] = []
+
+    def collect_node(node, netns, pods):
+        calls.append((node, netns, pods))
+        return NodeDocument(node=node)
+
+    monkeypatch.setattr("skoop.collector.local.collect_node", collect_node)
+    return calls
+
+
+def test_collect_node(run, collected: list[tuple], tmp_path) -> None:
+    file = tmp_path / "k1.json"
+    flags = ["--netns", "k1", "--pod", "a/b=/n", "--pod", "a/c=m", "-o", str(file)]
+    assert run("collect", "node", "--node", "k1", *flags).out == ""
+    assert collected == [("k1", "k1", {"a/b": "/n", "a/c": "m"})]
+    assert json.loads(file.read_text())["node"] == "k1"
+
+
+def test_collect_node_to_stdout(run, collected: list[tuple]) -> None:
+    assert json.loads(run("collect", "node", "--node", "k1").out)["node"] == "k1"
+    assert collected == [("k1", None, {})]
+
+
 def test_parse_pods() -> None:
-    assert parse_pods(["a/b=/run/netns/x=y"]) == {("a", "b"): "/run/netns/x=y"}
+    assert parse_pods(["a/b=/run/netns/x=y"]) == {"a/b": "/run/netns/x=y"}
 
 
 @pytest.mark.parametrize("option", ["", "a", "a/b", "a/b=", "/b=p", "a/=p", "a/b/c=p"])
