@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
 
 from skoop.model.diagnosis import Diagnosis
+from skoop.model.disposition import Direction, Disposition
 from skoop.report import render
 from skoop.report.options import RenderOptions, clean
 from skoop.report.text import is_command, share
@@ -62,9 +64,38 @@ def test_text_from_the_cluster_is_inert(examples: dict[str, Diagnosis]) -> None:
     assert not re.search(r'^"\]', text, re.MULTILINE)
 
 
-def test_no_known_cause_is_said(examples: dict[str, Diagnosis]) -> None:
-    import msgspec
+def with_purposes(diagnosis: Diagnosis) -> Diagnosis:
+    """The same branches as a whole TCP conversation: data follows on the same way."""
+    purposes = {Direction.FORWARD: "first", Direction.RETURN: "answer"}
+    named = [
+        msgspec.structs.replace(one, purpose=purposes[one.direction]) for one in diagnosis.traces
+    ]
+    data = [
+        msgspec.structs.replace(one, purpose=f"{one.purpose} data")
+        for one in named
+        if one.disposition is Disposition.DELIVERED
+    ]
+    return msgspec.structs.replace(diagnosis, traces=(*named[1:], *data, named[0]))
 
+
+def test_the_order_of_a_conversation(examples: dict[str, Diagnosis]) -> None:
+    text = render("text", with_purposes(examples["partial"]), RenderOptions())
+    assert [line for line in text.splitlines() if line.startswith("The way")] == [
+        "The way there (first): dropped without an answer",
+        "The way there (first): arrives",
+        "The way back (answer): arrives",
+        "The way there (first data): arrives, as above",
+        "The way back (answer data): arrives, as above",
+    ]
+
+
+def test_common_hops_are_shown_once(examples: dict[str, Diagnosis]) -> None:
+    text = render("text", examples["partial"], RenderOptions())
+    assert text.count("connects from 10.244.0.5") == 1
+    assert text.count("as above") == 1
+
+
+def test_no_known_cause_is_said(examples: dict[str, Diagnosis]) -> None:
     bare = msgspec.structs.replace(examples["partial"], suspicions=())
     assert "None that skoop knows by name" in render("text", bare, RenderOptions())
 
