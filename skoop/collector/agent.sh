@@ -124,22 +124,27 @@ sysctls() {
 legacy() {
     file "$1"
     first_line "$1" || return
+    LEGACY_USED=yes
     if [ -n "$2" ]; then run "$2"; fi
 }
 firewall() {
+    LEGACY_USED=
     legacy /proc/net/ip_tables_names "$LEGACY4"
     legacy /proc/net/ip6_tables_names "$LEGACY6"
     TABLES=unknown
     if have nft; then
+        mark "out nft list tables"
         TABLES=$(nft list tables 2>/dev/null) || TABLES=unknown
-        [ -n "$TABLES" ] || run nft list tables
+        printf "%s" "$TABLES"
+        if [ "$TABLES" = unknown ]; then mark "rc 1"; else mark "rc 0"; fi
     fi
     if [ -n "$TABLES" ]; then
         [ -n "$NFT4" ] && run $NFT4
         [ -n "$NFT6" ] && run $NFT6
         either nft -j list ruleset
     fi
-    either ipset save
+    # Only rules ask for sets.
+    [ -z "$TABLES$LEGACY_USED" ] || either ipset save
 }
 sockets() {
     if have ss; then
@@ -151,8 +156,12 @@ sockets() {
     done
 }
 connections() {
-    LINE=$(cat /proc/sys/net/netfilter/nf_conntrack_count 2>/dev/null) || return
+    COUNT=/proc/sys/net/netfilter/nf_conntrack_count
+    # read may get the first digit only (see sysctls), which is enough for a zero.
+    LINE=0
+    { IFS= read -r LINE <$COUNT; } 2>/dev/null
     [ "$LINE" != 0 ] || return
+    LINE=$(cat $COUNT 2>/dev/null) || return
     if [ "$LINE" -gt "$CONNTRACK_LIMIT" ]; then
         mark "out conntrack -L"
         mark "rc 1"
@@ -288,6 +297,26 @@ safe() {
     case $1 in *[!0-9A-Za-z./_-]*|"") note "not a name: $1"; return 1 ;; esac
 }
 
+# Every $2-th pod, from the $1-th on.
+share() {
+    TURN=$1; STEP=$2
+    for POD in $PODS; do
+        TURN=$(( (TURN + 1) % STEP ))
+        [ $TURN = 0 ] || continue
+        process_of "${POD#*=}"
+        if [ -z "$FOUND" ]; then
+            note "pod ${POD%%=*}: no process of it was found"
+        else
+            pod "${POD%%=*}" "${POD#*=}" "$FOUND" "/proc/$FOUND/ns/net"
+        fi
+    done
+    for POD in $PATHS; do
+        TURN=$(( (TURN + 1) % STEP ))
+        [ $TURN = 0 ] || continue
+        pod "${POD%%=*}" - "${POD#*=}" "${POD#*=}"
+    done
+}
+
 main() {
     HOST=; PODS=; FILES=
     while [ $# -gt 0 ]; do
@@ -331,15 +360,17 @@ $INODES
 collect host" || { echo "agent.sh: cannot enter $HOST" >&2; exit 4; }
     fi
     have nsenter || { [ -z "$PODS$PATHS" ] || note "nsenter is not installed: no pod was collected"; mark end; exit 0; }
-    for POD in $PODS; do
-        process_of "${POD#*=}"
-        if [ -z "$FOUND" ]; then
-            note "pod ${POD%%=*}: no process of it was found"
-        else
-            pod "${POD%%=*}" "${POD#*=}" "$FOUND" "/proc/$FOUND/ns/net"
-        fi
-    done
-    for POD in $PATHS; do pod "${POD%%=*}" - "${POD#*=}" "${POD#*=}"; done
+    # Two at a time where a file can hold what one of them prints meanwhile.
+    FOLDER=$(mktemp -d 2>/dev/null) || FOLDER=
+    if [ -z "$FOLDER" ]; then
+        share 0 1
+    else
+        trap 'rm -rf "$FOLDER"' EXIT
+        share 1 2 >"$FOLDER/pods" &
+        share 0 2
+        wait $!
+        cat "$FOLDER/pods"
+    fi
     mark end
 }
 

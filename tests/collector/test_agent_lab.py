@@ -1,0 +1,210 @@
+"""agent.sh in real network namespaces, run by every shell it may meet."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from skoop.collector.document import parse_agent_output
+from skoop.collector.local import agent_script, collect_node
+from skoop.errors import AccessError, UsageError
+from skoop.model.address import parse_ip
+from skoop.snapshot import NamespaceKind, decode_document, encode_document, namespaces
+
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces"),
+]
+
+HOST, POD = f"skagh{os.getpid()}", f"skagp{os.getpid()}"
+SHELLS = [("dash",), ("busybox", "sh"), ("bash",)]
+
+
+def run(*words: str) -> None:
+    subprocess.run(words, check=True, capture_output=True)
+
+
+def ip(*words: str) -> None:
+    run("ip", *words)
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[None]:
+    for name in (HOST, POD):
+        ip("netns", "add", name)
+    try:
+        ip("-n", HOST, "link", "add", "br.0", "type", "bridge")
+        ip("-n", HOST, "link", "add", "v1", "type", "veth", "peer", "name", "eth0", "netns", POD)
+        ip("-n", HOST, "link", "set", "v1", "master", "br.0", "up")
+        ip("-n", HOST, "link", "set", "br.0", "up")
+        ip("-n", HOST, "addr", "add", "10.77.0.1/24", "dev", "br.0")
+        ip("-n", POD, "addr", "add", "10.77.0.2/24", "dev", "eth0")
+        ip("-n", POD, "link", "set", "eth0", "up")
+        ip("-n", POD, "route", "add", "default", "via", "10.77.0.1", "mtu", "lock", "1300")
+        run("ip", "netns", "exec", HOST, "sysctl", "-qw", "net.ipv4.ip_local_port_range=2000 3000")
+        run("ip", "netns", "exec", HOST, "iptables-legacy", "-A", "FORWARD", "-j", "DROP")
+        run("ip", "netns", "exec", POD, "nft", "add", "table", "inet", "mine")
+        yield
+    finally:
+        for name in (HOST, POD):
+            ip("netns", "del", name)
+
+
+@pytest.fixture(params=SHELLS, ids=lambda shell: shell[0])
+def shell(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    words: tuple[str, ...] = request.param
+    if shutil.which(words[0]) is None:
+        pytest.skip(f"{words[0]} is not installed")
+    return words
+
+
+@pytest.mark.usefixtures("lab")
+def test_a_node_and_its_pod(shell: tuple[str, ...]) -> None:
+    document = collect_node("k1", HOST, {"shop/web": f"/run/netns/{POD}"}, shell=shell)
+    assert document.notes == ()
+    host_dump, pod_dump = document.namespaces
+    inodes = [Path(f"/run/netns/{name}").stat().st_ino for name in (HOST, POD)]
+    assert [host_dump.inode, pod_dump.inode] == inodes
+    assert (pod_dump.namespace, pod_dump.pod) == ("shop", "web")
+    # The rules' own text, and nothing asked for that the kernel says is not there.
+    assert "-A FORWARD -j DROP" in host_dump.outputs["iptables-legacy-save"].stdout
+    assert "iptables-legacy-save" not in pod_dump.outputs
+    assert '"mine"' in pod_dump.outputs["nft -j list ruleset"].stdout
+    assert host_dump.outputs["nft list tables"].stdout == ""
+    assert decode_document(encode_document(document), "x", node="k1") == document
+
+
+@pytest.mark.usefixtures("lab")
+def test_what_it_says_is_what_was_built(shell: tuple[str, ...]) -> None:
+    document = collect_node("k1", HOST, {"shop/web": POD}, shell=shell)
+    # The rule engines have their own tests.
+    quiet = [
+        type(dump)(
+            kind=dump.kind,
+            namespace=dump.namespace,
+            pod=dump.pod,
+            inode=dump.inode,
+            nsids=dump.nsids,
+            outputs={k: v for k, v in dump.outputs.items() if "tables" not in k and "nft" not in k},
+        )
+        for dump in document.namespaces
+    ]
+    host, pod = namespaces(type(document)(node="k1", namespaces=tuple(quiet)))
+    for found in (host, pod):
+        assert {gap.part for gap in found.gaps} <= {"rulesets", "ipsets"}, found.gaps
+    assert [str(a.prefix) for a in pod.addresses if a.device == "eth0"][:1] == ["10.77.0.0/24"]
+    default = next(r for r in pod.routes if r.destination.length == 0 and r.destination.family == 4)
+    assert (default.nexthops[0].gateway, default.mtu) == (parse_ip("10.77.0.1"), 1300)
+    v1 = next(link for link in host.links if link.name == "v1")
+    assert dict(host.nsids)[v1.peer_nsid] == pod.inode
+    assert v1.port is not None
+    assert host.sysctls["net.ipv4.ip_local_port_range"] == "2000 3000"
+    assert host.sysctls["net.ipv4.conf.br/0.rp_filter"] in ("0", "1", "2")
+    assert host.sysctls["net.netfilter.nf_conntrack_max"].isdigit()
+    assert {"net.ipv4.conf.eth0.forwarding", "net.ipv4.ip_forward"} <= set(pod.sysctls)
+
+
+@pytest.mark.usefixtures("lab")
+def test_a_network_namespace_that_goes_away_is_a_note() -> None:
+    with pytest.raises(UsageError, match="no such"):
+        collect_node("k1", HOST, {"shop/web": "nosuch"})
+    script = agent_script().encode()
+    arguments = ["--host", f"/run/netns/{HOST}", "--netns", "a/b=/run/netns/gone"]
+    done = subprocess.run(["sh", "-s", "--", *arguments], input=script, capture_output=True)
+    document = parse_agent_output(done.stdout, "k1", "agent")
+    assert [dump.kind for dump in document.namespaces] == [NamespaceKind.HOST]
+    assert "a/b" in document.notes[0]
+
+
+@pytest.mark.parametrize("pod", ["web", "/web", "shop/", "a/b/c"])
+def test_pod_ids_are_checked(pod: str) -> None:
+    with pytest.raises(UsageError, match="NAMESPACE/NAME"):
+        collect_node("k1", None, {pod: "/proc/self/ns/net"})
+
+
+@pytest.mark.parametrize("argument", ["--netns=x", "--bogus"])
+def test_unknown_arguments_are_refused(argument: str) -> None:
+    done = subprocess.run(
+        ["sh", "-s", "--", argument, "x"], input=agent_script().encode(), capture_output=True
+    )
+    assert done.returncode == 2
+
+
+def test_a_name_cannot_smuggle_in_a_command(tmp_path: Path) -> None:
+    target = tmp_path / "owned"
+    evil = f"a/b$(touch {target})=/proc/self/ns/net"
+    done = subprocess.run(
+        ["sh", "-s", "--", "--netns", evil], input=agent_script().encode(), capture_output=True
+    )
+    assert not target.exists()
+    assert b"not a name" in done.stdout
+
+
+def test_a_shell_that_is_not_there() -> None:
+    with pytest.raises(AccessError):
+        collect_node("k1", None, {}, shell=("/nonexistent/sh",))
+
+
+UID = "0a1b2c3d-1111-4222-8333-0123456789ab"
+
+
+@pytest.fixture(params=["kubepods/burstable/pod{uid}/c1", "kubepods-pod{uid_}.slice/cri-c1.scope"])
+def pod_process(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in a namespace of its own, in a cgroup named as one of both drivers names it."""
+    roots = [Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup")]
+    root = next((r for r in roots if os.access(r / "cgroup.procs", os.W_OK)), None)
+    if root is None:
+        pytest.skip("no cgroup hierarchy can be written here")
+    top = root / f"skoop{os.getpid()}"
+    path = request.param.format(uid=UID, uid_=UID.replace("-", "_"))
+    folder = top / path
+    folder.mkdir(parents=True)
+    process = subprocess.Popen(["unshare", "-n", "sleep", "60"])
+    try:
+        (folder / "cgroup.procs").write_text(str(process.pid))
+        own = Path("/proc/self/ns/net").stat().st_ino
+        for _ in range(100):
+            if Path(f"/proc/{process.pid}/ns/net").stat().st_ino != own:
+                break
+            time.sleep(0.01)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for _ in range(50):
+            try:
+                for found in [folder, *folder.parents][: len(Path(path).parts) + 1]:
+                    found.rmdir()
+                break
+            except OSError:
+                time.sleep(0.02)
+
+
+def test_a_pod_is_found_by_its_uid(
+    pod_process: subprocess.Popen[bytes], shell: tuple[str, ...]
+) -> None:
+    arguments = [
+        "--pod",
+        f"shop/web={UID}",
+        "--pod",
+        "shop/gone=ffffffff-1111-4222-8333-000000000000",
+    ]
+    done = subprocess.run(
+        [*shell, "-s", "--", *arguments],
+        input=agent_script().encode(),
+        capture_output=True,
+        check=True,
+        env={**os.environ, "SKOOP_SHELL": " ".join(shell)},
+    )
+    document = parse_agent_output(done.stdout, "k1", "agent")
+    (pod,) = [dump for dump in document.namespaces if dump.kind is NamespaceKind.POD]
+    assert (pod.namespace, pod.pod, pod.uid) == ("shop", "web", UID)
+    assert pod.inode == Path(f"/proc/{pod_process.pid}/ns/net").stat().st_ino
+    assert '"ifname":"lo"' in pod.outputs["ip -j -d link"].stdout
+    assert [note.split(":")[0] for note in document.notes] == ["pod shop/gone"]
