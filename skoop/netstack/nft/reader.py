@@ -7,10 +7,10 @@ alike up to addresses, ports and chain names, so only one rule of each shape is 
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterable, Iterator
 
 import msgspec
-from msgspec import Raw
 
 from skoop.errors import ParseError
 from skoop.model.address import Family
@@ -30,6 +30,7 @@ _OUTSIDE_HOOKS = ("ingress", "egress")
 _POLICIES = {"accept": Action.ACCEPT, "drop": Action.DROP}
 _MAY_STOP = re.compile(rb'"(drop|reject|queue|fwd|synproxy|xt)"')
 _VARIABLE = re.compile(rb'"target": ?"[^"]*"|"[^"]*[0-9.:/@][^"]*"|\b\d+\b')
+_CHEAP = b"0123456789.:/-" + string.ascii_uppercase.encode()
 _REPEATED = re.compile(rb"(\[\?, ?[^\[\]]*\](, ?)?)+|(\?, ?)+")
 
 
@@ -211,18 +212,20 @@ def _text(raw: RawRule) -> str:
 
 
 def _not_modelled(table: Table) -> Iterator[Unknown]:
-    good: dict[bytes, bool] = {}
+    """Two keys, the cheap one first, keep most rules from being looked at closely."""
+    rough: set[bytes] = set()
+    fine: set[bytes] = set()
     for name, rules in table.rules.items():
         for raw in rules:
-            shape = _shape(raw.expr)
-            if good.get(shape):
+            expr = bytes(raw.expr)
+            outline = expr.translate(None, _CHEAP)
+            if outline in rough:
                 continue
-            rule = compile_rule(raw, table.where(name), table.scope)
-            good[shape] = not rule.why
-            if rule.why:
-                yield Unknown(rule.where, rule.text(), rule.why)
-
-
-def _shape(expr: Raw) -> bytes:
-    """A rule with its addresses, numbers and names blanked."""
-    return _REPEATED.sub(b"~", _VARIABLE.sub(b"?", bytes(expr)))
+            shape = _REPEATED.sub(b"~", _VARIABLE.sub(b"?", expr))
+            if shape not in fine:
+                rule = compile_rule(raw, table.where(name), table.scope)
+                if rule.why:
+                    yield Unknown(rule.where, rule.text(), rule.why)
+                    continue
+                fine.add(shape)
+            rough.add(outline)
