@@ -25,6 +25,12 @@ _ENDS = {
     Disposition.INSUFFICIENT_INFO: "cannot be told from what was collected",
 }
 _GOOD = (Disposition.DELIVERED, Disposition.LEFT_NETWORK)
+_MARKS = {
+    Disposition.DELIVERED: ("=", "green"),
+    Disposition.LEFT_NETWORK: (">", ""),
+    Disposition.INSUFFICIENT_INFO: ("?", "magenta"),
+}
+"""How the end of a trace is marked; all others are an X."""
 _PROOF = (StepKind.NETFILTER, StepKind.NAT, StepKind.STOP, StepKind.CONNTRACK)
 """Steps whose evidence is shown; for the others the detail says enough."""
 _REWRITES = (StepKind.NAT, StepKind.CONNTRACK, StepKind.ENCAP, StepKind.DECAP)
@@ -110,7 +116,7 @@ def _write_trace(
                 page.line(str(hop.packet_in), label=_label("packet"), indent=4)
             _write_steps(page, hop)
         before = str(hop.packet_out)
-    mark, style = ("=", "green") if trace.disposition in _GOOD else ("X", "bold red")
+    mark, style = _MARKS.get(trace.disposition, ("X", "bold red"))
     end = f"{trace.disposition.value}: {_ENDS[trace.disposition]}"
     page.line(end, label=f"{mark} ", indent=2, style=style)
 
