@@ -19,16 +19,17 @@ from skoop.report.json import batch_error, batch_line
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One line of a batch. `port` is a number or the name of a Service's port."""
+    """One line of a batch. `port` is a number or the name of a Service's port; for what is None the
+    command's flags hold."""
 
     src: str
     dst: str
     id: str | int | None = None
     port: int | str | None = None
-    protocol: str = "tcp"
-    sport: int = 0
-    size: int = 0
-    df: bool = False
+    protocol: str | None = None
+    sport: int | None = None
+    size: int | None = None
+    df: bool | None = None
 
 
 class _Identity(msgspec.Struct, frozen=True):

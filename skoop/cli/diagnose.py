@@ -55,42 +55,51 @@ def diagnose(
     Exit code: 0 reachable; 1 unreachable or partial; 2 bad usage; 3 cannot be decided from what
     was collected; 4 skoop could not look.
     """
-    from skoop.cli.output import check_output
-    from skoop.cli.query import make_request, open_session
-    from skoop.model.request import Overrides
+    from skoop.model.request import Overrides, Request
     from skoop.provider.registry import check_provider
 
     refuse_live(kubeconfig, context)
     check_provider(provider)
-    overrides = Overrides(network_plugin, proxy_mode, cluster_cidr)
-    if batch:
-        from skoop.cli.batch import Query, run_batch
-
-        check_batch(output or [], output_file, (source, destination, src, dst, port))
-
-        def ask(query: Query) -> Request:
-            return make_request(
-                src=query.src, dst=query.dst, port=query.port, protocol=query.protocol,
-                namespace=namespace, sport=query.sport, size=query.size, df=query.df,
-                provider=provider, overrides=overrides,
-            )  # fmt: skip
-
-        raise typer.Exit(run_batch(batch, ask, open_session(snapshot, demo).diagnose))
-    formats = output or ["text"]
-    check_output(formats, output_file)
-    source, destination = one_of(source, src, "source"), one_of(destination, dst, "destination")
-    asked_port: int | str | None = port or None
-    if demo and not source and not destination:
-        from skoop.demo import find_demo
-
-        shown = find_demo(demo)
-        source, destination, protocol = shown.src, shown.dst, shown.protocol
-        asked_port = asked_port or shown.port
-    request = make_request(
-        src=source, dst=destination, port=asked_port, protocol=protocol, namespace=namespace,
-        sport=sport, size=size, df=df, provider=provider, overrides=overrides,
+    common = Request(
+        src=one_of(source, src, "source"), dst=one_of(destination, dst, "destination"),
+        port=port or None, protocol=protocol, namespace=namespace, sport=sport, size=size, df=df,
+        provider=provider, overrides=Overrides(network_plugin, proxy_mode, cluster_cidr),
     )  # fmt: skip
-    _answer(request, snapshot, demo, formats, output_file, no_color=no_color)
+    if batch:
+        check_batch(output or [], output_file, common)
+        raise typer.Exit(_batch(batch, common, snapshot, demo))
+    if demo and not common.src and not common.dst:
+        common = _shown_question(demo, common)
+    _answer(common, snapshot, demo, output or ["text"], output_file, no_color=no_color)
+
+
+def _batch(file: str, common: Request, snapshot: str, demo_name: str) -> int:
+    """Each line completed by the flags that hold for all."""
+    from msgspec.structs import replace
+
+    from skoop.cli.batch import Query, run_batch
+    from skoop.cli.query import check_request, open_session
+
+    def ask(query: Query) -> Request:
+        given = {
+            "protocol": query.protocol, "sport": query.sport, "size": query.size, "df": query.df,
+        }  # fmt: skip
+        changes = {key: value for key, value in given.items() if value is not None}
+        request = replace(common, src=query.src, dst=query.dst, port=query.port, **changes)
+        return check_request(request)
+
+    return run_batch(file, ask, open_session(snapshot, demo_name).diagnose)
+
+
+def _shown_question(demo_name: str, common: Request) -> Request:
+    """The question that a demo is shown with, unless a port was given."""
+    from msgspec.structs import replace
+
+    from skoop.demo import find_demo
+
+    shown = find_demo(demo_name)
+    port = common.port or shown.port
+    return replace(common, src=shown.src, dst=shown.dst, port=port, protocol=shown.protocol)
 
 
 def demo(
@@ -100,26 +109,17 @@ def demo(
     no_color: NoColor = False,
 ) -> None:
     """Diagnose a broken cluster that is shipped with skoop; without a NAME list them (-o json)."""
-    from skoop.demo import demos, find_demo
-
     if not name:
         from skoop.cli.output import write_list
+        from skoop.demo import demos
 
         rows: list[dict[str, object]] = [{"name": one.name, "shows": one.shows} for one in demos()]
         write_list(_list_format(output), ("name", "shows"), rows)
         return
-    from skoop.cli.output import check_output
-    from skoop.cli.query import make_request
-    from skoop.model.request import Overrides
+    from skoop.model.request import Request
 
-    formats = output or ["text"]
-    check_output(formats, output_file)
-    shown = find_demo(name)
-    request = make_request(
-        src=shown.src, dst=shown.dst, port=shown.port, protocol=shown.protocol,
-        namespace="default", sport=0, size=0, df=False, provider="auto", overrides=Overrides(),
-    )  # fmt: skip
-    _answer(request, "", name, formats, output_file, no_color=no_color)
+    request = _shown_question(name, Request(src="", dst=""))
+    _answer(request, "", name, output or ["text"], output_file, no_color=no_color)
 
 
 def _answer(
@@ -131,9 +131,11 @@ def _answer(
     *,
     no_color: bool,
 ) -> None:
-    from skoop.cli.output import deliver
-    from skoop.cli.query import EXIT_CODES, open_session
+    from skoop.cli.output import check_output, deliver
+    from skoop.cli.query import EXIT_CODES, check_request, open_session
 
+    check_output(formats, output_file)
+    request = check_request(request)
     diagnosis = open_session(snapshot, demo_name).diagnose(request)
     deliver(diagnosis, formats, output_file, no_color=no_color)
     raise typer.Exit(EXIT_CODES[diagnosis.verdict])
@@ -158,11 +160,11 @@ def one_of(argument: str, option: str, what: str) -> str:
     return argument or option
 
 
-def check_batch(output: list[str], output_file: str, given: tuple[str, ...]) -> None:
+def check_batch(output: list[str], output_file: str, common: Request) -> None:
     """Raises UsageError for what a batch does not take."""
     from skoop.errors import UsageError
 
-    if any(given):
+    if common.src or common.dst or common.port:
         raise UsageError("With --batch each line names its own source, destination and port.")
     if output not in ([], ["json"]) or output_file:
         raise UsageError("--batch writes JSON lines to stdout; no other -o or --output-file.")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from skoop.errors import AccessError, UsageError
 from skoop.model.disposition import Verdict
-from skoop.model.request import Overrides, Request
+from skoop.model.request import Request
 
 if TYPE_CHECKING:
     from skoop.network.session import Session
@@ -40,44 +42,25 @@ def check_port(port: int) -> int:
     return port
 
 
-def make_request(
-    *,
-    src: str,
-    dst: str,
-    port: int | str | None,
-    protocol: str,
-    namespace: str,
-    sport: int,
-    size: int,
-    df: bool,
-    provider: str,
-    overrides: Overrides,
-) -> Request:
-    """The question, checked as far as it can be without a cluster. Raises UsageError."""
-    if not src or not dst:
+def check_request(request: Request) -> Request:
+    """The question, checked as far as it can be without a cluster: its port a number where it is
+    one, its protocol in small letters. Raises UsageError."""
+    protocol, port = request.protocol.lower(), request.port
+    if not request.src or not request.dst:
         raise UsageError("A source and a destination are needed: skoop diagnose SRC DST.")
-    if protocol.lower() not in _PROTOCOLS:
-        raise UsageError(f"Unknown protocol {protocol!r}; there are {', '.join(_PROTOCOLS)}.")
+    if protocol not in _PROTOCOLS:
+        raise UsageError(
+            f"Unknown protocol {request.protocol!r}; there are {', '.join(_PROTOCOLS)}."
+        )
     if isinstance(port, int):
         check_port(port)
     elif port is not None:
         port = parse_port(port)
-    if sport:
-        check_port(sport)
-    if not 0 <= size <= _MAX_PAYLOAD:
-        raise UsageError(f"A payload has 0 to {_MAX_PAYLOAD} bytes, not {size}.")
-    return Request(
-        src=src,
-        dst=dst,
-        port=port,
-        protocol=protocol.lower(),
-        namespace=namespace,
-        sport=sport,
-        size=size,
-        df=df,
-        provider=provider,
-        overrides=overrides,
-    )
+    if request.sport:
+        check_port(request.sport)
+    if not 0 <= request.size <= _MAX_PAYLOAD:
+        raise UsageError(f"A payload has 0 to {_MAX_PAYLOAD} bytes, not {request.size}.")
+    return replace(request, port=port, protocol=protocol)
 
 
 def open_session(snapshot: str, demo: str) -> Session:

@@ -147,6 +147,20 @@ def test_batch(run, session, snapshot: str, tmp_path: Path) -> None:
     ]
 
 
+def test_batch_flags_are_defaults(run, session, snapshot: str, tmp_path: Path) -> None:
+    file = batch(
+        tmp_path,
+        '{"src": "a", "dst": "reachable"}',
+        '{"src": "a", "dst": "reachable", "protocol": "tcp", "size": 0}',
+    )
+    flags = ["--protocol", "udp", "--size", "9", "-n", "x"]
+    run("diagnose", "--batch", file, "--snapshot", snapshot, *flags)
+    assert session.asked == [
+        Request(src="a", dst="reachable", protocol="udp", size=9, namespace="x"),
+        Request(src="a", dst="reachable", namespace="x"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("line", "query_id", "error", "code"),
     [
