@@ -66,9 +66,8 @@ def modelled() -> tuple[str, ...]:
     """What skoop knows of nft, by nft's names, sorted: statements, expressions, and the keys of
     `meta` and `ct`. Names of what is recognised but never decided end in " (unknown)"."""
     undecided = {"queue", "synproxy", "xt", "ct count", "rt", "osf", "ipsec"}
-    names = {
-        f"{name} (unknown)" if name in undecided else name for name in (*expr.TABLE, *stmt.TABLE)
-    }
+    known = {*expr.TABLE, *stmt.TABLE} - {"unread"}
+    names = {f"{name} (unknown)" if name in undecided else name for name in known}
     for kind, module in (("meta", meta), ("ct", ct)):
         names |= {f"{kind} {key}" for key in module.KEYS if key not in module.UNCOLLECTED}
         names |= {f"{kind} {key} (unknown)" for key in module.UNCOLLECTED}

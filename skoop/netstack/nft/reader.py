@@ -22,6 +22,7 @@ from skoop.netstack.nft.priority import priority_of
 from skoop.netstack.nft.render import render_rule
 from skoop.netstack.nft.rule import Rule
 from skoop.netstack.nft.scope import Scope
+from skoop.netstack.nft.text import read_document
 
 _SEEN: dict[str, Family | None] = {"ip": Family.V4, "ip6": Family.V6, "inet": None}
 _OTHER = ("bridge", "arp", "netdev")
@@ -85,6 +86,12 @@ def read_ruleset(text: str, *, covered: frozenset[tuple[str, str]], source: str)
     raises ParseError.
     """
     return build(decode(text, source), covered=covered, source=source)
+
+
+def read_text(text: str, *, covered: frozenset[tuple[str, str]], source: str) -> Ruleset:
+    """The same from `nft list ruleset`. A rule that cannot be read is `unmodelled`; text that is no
+    listing at all raises ParseError. A namespace without tables prints nothing: no chains."""
+    return build(read_document(text, source), covered=covered, source=source)
 
 
 def build(document: Document, *, covered: frozenset[tuple[str, str]], source: str) -> Ruleset:

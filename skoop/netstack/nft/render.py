@@ -253,6 +253,7 @@ _STATEMENTS: dict[str, Callable[[Json], str]] = {
     "log": _log,
     "set": _dynset,
     "counter": _word("counter"),
+    "unread": str,
     "notrack": _word("notrack"),
     "queue": _word("queue"),
     "ct helper": lambda what: f'ct helper set "{what}"',

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 import pytest
 
 from skoop.model.packet import Packet
-from skoop.netstack.nft import chain, read_ruleset
+from skoop.netstack.netfilter import Ruleset
+from skoop.netstack.nft import chain, read_ruleset, read_text
 from tests.netstack.nft.driver import Fate, TestHost, first_packet, walk
 from tests.netstack.nft.rig import Rig, Seen, rig
 from tests.netstack.nft.rulegen import CLIENT, ROUTER_C, ROUTER_S, Generator, Probe
@@ -69,6 +70,16 @@ def _as_seen(fate: Fate, counted: frozenset[int]) -> Seen:
     return Seen(fate.result, to, source, frozenset(rules) & counted, counted)
 
 
+def _from_text(lab: Rig, seed: int) -> Ruleset:
+    ruleset = read_text(lab.listing(), covered=frozenset(), source=f"seed {seed}")
+    assert ruleset.unmodelled == ()
+    return ruleset
+
+
+def _ends(fates: list[Fate]) -> set[tuple]:
+    return {(fate.result, fate.packet, fate.ct, round(fate.weight, 6)) for fate in fates}
+
+
 def check(lab: Rig, seed: int) -> None:
     generator = Generator(seed)
     text = lab.load(generator.ruleset())
@@ -78,6 +89,8 @@ def check(lab: Rig, seed: int) -> None:
         assert ruleset.unmodelled == ()
         with every_trail():
             fates = walk(ruleset, HOST, _packet(probe), local=False)
+            from_text = walk(_from_text(lab, seed), HOST, _packet(probe), local=False)
+        assert _ends(from_text) == _ends(fates), f"seed {seed}: {probe}\n{text}"
         seen = lab.send(probe)
         predicted = {_as_seen(fate, seen.counted) for fate in fates}
         assert seen in predicted, f"seed {seed}: {probe}\n{seen}\n{predicted}\n{text}"

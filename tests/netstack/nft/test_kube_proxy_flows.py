@@ -10,9 +10,8 @@ import pytest
 
 from skoop.model.address import Family
 from skoop.netstack.conntrack import CtStatus
-from skoop.netstack.nft import read_ruleset
+from skoop.netstack.nft import read_ruleset, read_text
 
-read_text = None
 from tests.netstack.nft.driver import Fate, TestHost, first_packet, walk
 
 DATA = Path(__file__).parents[2] / "data" / "kube-proxy-nftables.jsonl.gz"

@@ -53,6 +53,7 @@ TABLE: dict[str, Callable[[Json, Scope], Statement]] = {
     "queue": opaque.compile_queue,
     "synproxy": opaque.compile_synproxy,
     "xt": opaque.compile_xt,
+    "unread": opaque.compile_unread,
 }
 for _name in verdict.NAMES:
     TABLE[_name] = partial(verdict.compile_verdict, _name)

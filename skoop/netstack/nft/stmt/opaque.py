@@ -42,3 +42,8 @@ def compile_xt(json: Json, scope: Scope) -> Statement:
     unknown = f"nft does not show the iptables extension {known.get('name', '')}".rstrip()
     why = scope.never_known(unknown).why
     return unmodelled_match(why) if known.get("type") == "match" else undecided(why)
+
+
+def compile_unread(_json: Json, scope: Scope) -> Statement:
+    """The rest of a rule whose text could not be read (text listings only)."""
+    return undecided(scope.never_known("the rule's text cannot be read").why)
