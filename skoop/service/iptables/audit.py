@@ -22,14 +22,17 @@ from skoop.service.iptables.rules import Line, ProxyRules, compile_rules
 from skoop.service.view import ServiceEndpoint
 
 
-def audit(expected: Iterable[PortPlan], tables: Tables) -> tuple[Difference, ...]:
+def audit(expected: Iterable[PortPlan], rules: Tables | ProxyRules) -> tuple[Difference, ...]:
     """Every difference between what the plans of a node (`plan_node`) ask for and its rules; those
-    about all Services first. Without any kube-proxy rules that is the only difference."""
-    rules = compile_rules(tables)
-    base = audit_base(rules)
-    if not has_rules(rules):
+    about all Services first. Without any kube-proxy rules that is the only difference.
+
+    Compile the dump once (`compile_rules`) when one node is audited several times.
+    """
+    compiled = rules if isinstance(rules, ProxyRules) else compile_rules(rules)
+    base = audit_base(compiled)
+    if not has_rules(compiled):
         return base
-    return (*base, *(found for plan in expected for found in audit_port(plan, rules)))
+    return (*base, *(found for plan in expected for found in audit_port(plan, compiled)))
 
 
 def audit_port(plan: PortPlan, rules: ProxyRules) -> Iterator[Difference]:
@@ -43,9 +46,9 @@ def audit_port(plan: PortPlan, rules: ProxyRules) -> Iterator[Difference]:
     for endpoint in dict.fromkeys(each for found in chains.values() for each in found):
         yield from audit_endpoint(plan, rules, endpoint)
     yield from _marks_internal(plan, rules)
-    if plan.external:
+    if plan.external and rules.covers_outside:
         yield from _external_chain(plan, rules)
-    if plan.guarded:
+    if plan.guarded and rules.covers_outside:
         yield from _firewall_chain(plan, rules)
 
 

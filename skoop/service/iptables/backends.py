@@ -24,24 +24,23 @@ def audit_choice(
         yield _about(plan, DifferenceKind.CHAIN_MISSING, chain, message, Evidence(where, text))
         return
     jumps = [line for line in rules.lines("nat", chain) if line.target.startswith(names.ENDPOINT)]
-    if not jumps:
+    choices = dict.fromkeys(line.target for line in jumps if not line.sticky)
+    if not choices:
         text = f"chain {chain} has no rule that leads to an endpoint"
         message = f"the chain of {plan.name} is empty, so it is not translated"
         yield _about(plan, DifferenceKind.CHAIN_EMPTY, chain, message, Evidence(where, text))
         return
     expected = {plan.endpoint_chain(each): each for each in wanted}
-    targets = dict.fromkeys(line.target for line in jumps)
     for target, endpoint in expected.items():
-        if target not in targets:
+        if target not in choices:
             message = f"{plan.name} does not send to {endpoint.who}"
             text = f"no rule of {chain} jumps to {target} ({endpoint})"
             evidence = (Evidence(where, text), plan.evidence(endpoint))
             kind = DifferenceKind.ENDPOINT_MISSING
             yield _about(plan, kind, chain, message, *evidence, endpoint=str(endpoint))
-    for target in targets:
-        if target not in expected:
-            jump = next(line for line in jumps if line.target == target)
-            yield _stale(plan, rules, chain, jump)
+    stale = {line.target: line for line in reversed(jumps) if line.target not in expected}
+    for jump in stale.values():
+        yield _stale(plan, rules, chain, jump)
 
 
 def audit_endpoint(

@@ -25,12 +25,13 @@ _HOOKS = (
     ),
     ("filter", "FORWARD", names.PROXY_FIREWALL, "source ranges are not enforced"),
     ("filter", "INPUT", names.PROXY_FIREWALL, "source ranges are not enforced"),
+    ("filter", "OUTPUT", names.PROXY_FIREWALL, "source ranges are not enforced locally"),
 )
 
 
 def has_rules(rules: ProxyRules) -> bool:
     """Whether kube-proxy's rules are there: its first chain is never empty, as NodePorts end it."""
-    return bool(rules.lines("nat", names.SERVICES))
+    return bool(rules.services)
 
 
 def audit_base(rules: ProxyRules) -> tuple[Difference, ...]:
@@ -55,21 +56,40 @@ def audit_base(rules: ProxyRules) -> tuple[Difference, ...]:
             Evidence(f"{source} {table}", f"no rule of {chain} jumps to {target}"),
         )
         for table, chain, target, effect in _HOOKS
-        if not any(line.target == target for line in rules.lines(table, chain))
+        if (table == "nat" or rules.has_chain(table, target))
+        and not _leads_to(rules, table, chain, target)
     ]
-    return (*found, *_masquerading(rules))
+    return (*found, *_masquerading(rules), *_accepting(rules))
+
+
+def _leads_to(rules: ProxyRules, table: str, chain: str, target: str) -> bool:
+    """KUBE-SERVICES may hold 10,000 rules and is indexed already."""
+    indexed = (table, chain) == ("nat", names.SERVICES)
+    lines = rules.services.values() if indexed else rules.lines(table, chain)
+    return any(line.target == target for line in lines)
 
 
 def _masquerading(rules: ProxyRules) -> list[Difference]:
     found = []
     source = f"{rules.tables.source} nat"
-    if not any(line.target == "MASQUERADE" for line in rules.lines("nat", names.POSTROUTING)):
+    lines = rules.lines("nat", names.POSTROUTING)
+    masquerade = next((line for line in lines if line.target == "MASQUERADE"), None)
+    if masquerade is None:
         found.append(
             _difference(
                 DifferenceKind.MASQUERADE_MISSING,
                 names.POSTROUTING,
                 "packets marked for masquerading keep their source, so replies bypass this node",
                 Evidence(source, f"no rule of {names.POSTROUTING} masquerades"),
+            )
+        )
+    elif "--mark" not in masquerade.text and not any(line.target == "RETURN" for line in lines):
+        found.append(
+            _difference(
+                DifferenceKind.MASQUERADE_TOO_MUCH,
+                names.POSTROUTING,
+                "every packet is masqueraded, so servers see this node as the client",
+                rules.evidence("nat", masquerade),
             )
         )
     if not any(line.target == "MARK" for line in rules.lines("nat", names.MARK_MASQ)):
@@ -82,6 +102,21 @@ def _masquerading(rules: ProxyRules) -> list[Difference]:
             )
         )
     return found
+
+
+def _accepting(rules: ProxyRules) -> list[Difference]:
+    """KUBE-FORWARD lets masqueraded packets through a FORWARD policy of DROP."""
+    lines = rules.lines("filter", names.FORWARD)
+    if not lines or any(line.target == "ACCEPT" and "--mark" in line.text for line in lines):
+        return []
+    return [
+        _difference(
+            DifferenceKind.ACCEPT_MISSING,
+            names.FORWARD,
+            "marked packets are not accepted for forwarding and depend on the other rules",
+            Evidence(f"{rules.tables.source} filter", f"no rule of {names.FORWARD} accepts a mark"),
+        )
+    ]
 
 
 def _difference(

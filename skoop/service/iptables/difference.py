@@ -15,6 +15,8 @@ class DifferenceKind(Enum):
     NO_RULES = "no kube-proxy rules"
     HOOK_MISSING = "jump from a built-in chain missing"
     MASQUERADE_MISSING = "masquerading of marked packets missing"
+    MASQUERADE_TOO_MUCH = "unmarked packets are masqueraded"
+    ACCEPT_MISSING = "marked packets are not accepted for forwarding"
     MARK_MISSING = "KUBE-MARK-MASQ does not mark"
     ENTRY_MISSING = "entry of the Service missing"
     ENTRY_STALE = "entry of the Service where none should be"

@@ -22,6 +22,8 @@ def audit_entries(plan: PortPlan, rules: ProxyRules) -> Iterator[Difference]:
     for address in plan.cluster_ips:
         yield from _entry(plan, rules, Via.CLUSTER_IP, address, internal if plan.internal else "")
         yield from _filter(plan, rules, rules.internal_filter, _key(plan, address), plan.internal)
+    if not rules.covers_outside:
+        return
     outside = external if plan.usable.anywhere else ""
     for address in plan.external_ips:
         yield from _entry(plan, rules, Via.EXTERNAL_IP, address, outside)

@@ -17,7 +17,8 @@ Key = tuple[str, str, int]
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """One rule. Absent parts are "" or 0; `source_not` is a negated source."""
+    """One rule. Absent parts are "" or 0; `source_not` is a negated source; `sticky` rules only
+    lead a client back to the endpoint it had (session affinity)."""
 
     text: str
     target: str = ""
@@ -29,6 +30,7 @@ class Line(Struct, frozen=True, kw_only=True):
     protocol: str = ""
     port: int = 0
     to: str = ""
+    sticky: bool = False
 
     @property
     def key(self) -> Key:
@@ -59,6 +61,12 @@ class ProxyRules(Struct, frozen=True, kw_only=True):
     def has_chain(self, table: str, chain: str) -> bool:
         """Whether a chain exists."""
         return table in self.tables.tables and chain in self.tables.tables[table].chains
+
+    @property
+    def covers_outside(self) -> bool:
+        """Whether this is kube-proxy 1.26 or newer, whose rules for addresses other than ClusterIPs
+        have the form audited here (before: KUBE-XLB, KUBE-MARK-DROP, no KUBE-PROXY-FIREWALL)."""
+        return self.has_chain("filter", names.PROXY_FIREWALL)
 
     def lines(self, table: str, chain: str) -> tuple[Line, ...]:
         """A chain's rules; () when there is no such chain."""
@@ -120,4 +128,5 @@ def read_line(rule: Rule) -> Line:
         protocol=values.get("-p", ""),
         port=int(port) if port.isdecimal() and len(port) < 6 else 0,
         to=values.get("--to-destination", ""),
+        sticky="--rcheck" in values,
     )
