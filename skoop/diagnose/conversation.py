@@ -436,7 +436,8 @@ def _row(story: _Story, result: Result, disposition: Disposition, *blockers: Blo
 
 
 def _gone(story: _Story, end: Left) -> Row:
-    """Out of sight: lost for certain when nothing out there can know the destination."""
+    """Out of sight: lost for certain when nothing out there can know the destination. Whether a
+    router says so or stays silent cannot be seen; silence is the safer reading."""
     stop = Stop(
         disposition=Disposition.LEFT_NETWORK,
         reason=Reason.FAR_END,
@@ -445,7 +446,7 @@ def _gone(story: _Story, end: Left) -> Row:
         address=end.packet.dst,
     )
     blocker = Blocker(end.stack.id, stop, Direction.FORWARD, Leg.FIRST, end.packet)
-    result = Result.UNREACHABLE if end.beyond.lost else Result.UNKNOWN
+    result = Result.TIMEOUT if end.beyond.lost else Result.UNKNOWN
     row = _row(story, result, Disposition.LEFT_NETWORK, blocker)
     return replace(row, left=end)
 

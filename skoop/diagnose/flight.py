@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -15,7 +17,7 @@ from skoop.netstack.stack import Stack
 from skoop.netstack.state import Link
 from skoop.netstack.tracking import Tracked
 from skoop.netstack.walk import icmp
-from skoop.netstack.walk.bridge import leave_by_port, ports_for, unknown_station
+from skoop.netstack.walk.bridge import leave_by_port, may_leave, ports_for, unknown_station
 from skoop.netstack.walk.device import receive, transmit
 from skoop.netstack.walk.events import (
     Branch,
@@ -76,9 +78,14 @@ End = Delivered | Ended | Left
 class Flight:
     """Drives packets through a world. Keeps no state between packets."""
 
-    def __init__(self, world: World, underlay: Underlay) -> None:
-        self._world = world
-        self._underlay = underlay
+    def __init__(self, world: World, make_underlay: Callable[[World], Underlay]) -> None:
+        self.world = world
+        self._make_underlay = make_underlay
+        self._underlay = make_underlay(world)
+
+    def in_world(self, world: World) -> Flight:
+        """The same, over a changed world."""
+        return Flight(world, self._make_underlay)
 
     def send(
         self, stack: Stack, packet: Packet, branch: Branch, tracked: Tracked | None = None
@@ -140,10 +147,10 @@ class Flight:
         link, packet, branch = event.link, event.packet, event.branch
         if not link.up or not link.arp or link.kind in ("ipip", "sit", "tun", "wireguard"):
             return transmit(stack, link, Frame(packet, "", ""), event.nexthop, branch)
-        if self._world.peer(stack, link) is WireEnd.UNDERLAY:
+        if self.world.peer(stack, link) is WireEnd.UNDERLAY:
             mac = self._underlay.mac_of(stack, link, event.family, event.nexthop)
             return transmit(stack, link, Frame(packet, link.mac, mac), event.nexthop, branch)
-        found = resolve(self._world, stack, link, event.family, event.nexthop, packet.src)
+        found = resolve(self.world, stack, link, event.family, event.nexthop, packet.src)
         if not found.known:
             return [_unresolved(event, found.detail, found.evidence, known=False)]
         if not found.mac:
@@ -158,7 +165,7 @@ class Flight:
         if event.wanted:
             packet = event.frame.packet
             found = resolve(
-                self._world, stack, event.bridge, packet.family, event.wanted, packet.src
+                self.world, stack, event.bridge, packet.family, event.wanted, packet.src
             )
             if not found.mac:
                 asked = Resolve(
@@ -167,22 +174,36 @@ class Flight:
                 return [_unresolved(asked, found.detail, found.evidence, known=found.known)]
             event = replace(event, frame=replace(event.frame, destination=found.mac), wanted=0)
         unseen = None
-        for port in ports_for(stack, event):
-            end = self._world.peer(stack, port)
+        ports = ports_for(stack, event)
+        for port in ports:
+            end = self.world.peer(stack, port)
             if isinstance(end, WireEnd):
                 unseen = unseen or port
             elif event.fixed or end[1].mac == event.frame.destination or end[1].master:
                 return leave_by_port(stack, event, port)
         if unseen is not None:
             return leave_by_port(stack, event, unseen)
-        return [unknown_station(stack, event, event.frame.packet)]
+        return self._flooded(stack, event, ports)
+
+    def _flooded(self, stack: Stack, event: Bridged, ports: list[Link]) -> list[Event]:
+        """Copies go to every port and nobody takes one, but rules may still answer to a copy."""
+        open_ports = (port for port in ports if may_leave(stack, event.in_port, port) is None)
+        port = next(open_ports, None)
+        if port is None:
+            return [unknown_station(stack, event)]
+        return [
+            unknown_station(stack, replace(event, branch=item.branch))
+            if isinstance(item, Cross)
+            else item
+            for item in leave_by_port(stack, event, port)
+        ]
 
     # --- cables ------------------------------------------------------------------------------
 
     def _cross(
         self, stack: Stack, event: Cross, pending: list[tuple[Stack, Event]], ends: list[End]
     ) -> None:
-        end = self._world.peer(stack, event.link)
+        end = self.world.peer(stack, event.link)
         if end is WireEnd.UNDERLAY:
             self._over_underlay(stack, event, pending, ends)
         elif isinstance(end, WireEnd):

@@ -12,7 +12,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from skoop.diagnose.world import World
-from skoop.model.address import Family, format_ip
+from skoop.model.address import Family, Prefix, format_ip
 from skoop.model.disposition import Disposition
 from skoop.model.packet import Packet
 from skoop.model.trace import Evidence
@@ -63,8 +63,10 @@ class Underlay(Protocol):
 class PlainUnderlay:
     """Nodes on one or more subnets, joined by routers that know the nodes' addresses."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, unroutable: tuple[Prefix, ...] = ()) -> None:
+        """`unroutable` are networks that only nodes know: pod networks behind tunnels, Services."""
         self._world = world
+        self._unroutable = unroutable
 
     def mac_of(self, stack: Stack, link: Link, family: Family, nexthop: int) -> str:
         """A permanent entry's MAC; anything else is resolved when the frame is carried."""
@@ -135,6 +137,10 @@ class PlainUnderlay:
         if owners and nexthop != packet.dst:
             other, device = owners[0]
             return Arrives(other, device, device.mac, f"by the router {gateway} to {other.id}")
+        for prefix in self._unroutable:
+            if prefix.family is packet.family and prefix.contains(packet.dst):
+                why = f"{gateway} has no way to know {prefix}, which exists only inside the nodes"
+                return Beyond(gateway, why, lost=True)
         return Beyond(gateway, f"nothing was collected beyond {gateway}")
 
 

@@ -11,6 +11,8 @@ from skoop.model.address import Family
 from skoop.netstack.stack import Stack
 from skoop.netstack.state import Link, Namespace
 
+_HOST = "node/"
+
 
 class Machine(Struct, frozen=True):
     """What was collected of one node: its own namespace and those of its pods."""
@@ -30,26 +32,43 @@ class WireEnd(Enum):
 class World:
     """Every collected namespace, compiled, with its virtual cables plugged in."""
 
-    def __init__(self, machines: Iterable[Machine]) -> None:
+    def __init__(self, machines: Iterable[tuple[str, tuple[Stack, ...]]]) -> None:
+        """Each machine's name and stacks, its own namespace's first."""
         self.stacks: dict[str, Stack] = {}
         self.machine_of: dict[str, str] = {}
         self.hosts: dict[str, Stack] = {}
+        self._machines = dict(machines)
         self._peers: dict[tuple[str, str], tuple[Stack, Link]] = {}
         self._owners: dict[tuple[Family, int], list[tuple[Stack, Link]]] = {}
-        for machine in machines:
-            self._add(machine)
+        for name, stacks in self._machines.items():
+            self._add(name, stacks)
 
-    def _add(self, machine: Machine) -> None:
-        host = Stack(machine.host)
-        pods = [Stack(pod) for pod in machine.pods]
-        self.hosts[machine.name] = host
-        for stack in (host, *pods):
+    @classmethod
+    def of(cls, machines: Iterable[Machine]) -> World:
+        """Compile what was collected."""
+        return cls(
+            (machine.name, tuple(Stack(each) for each in (machine.host, *machine.pods)))
+            for machine in machines
+        )
+
+    def with_namespace(self, changed: Namespace) -> World:
+        """The same world with one namespace in another state; all others are shared."""
+        machines = {
+            name: tuple(Stack(changed) if each.id == changed.id else each for each in stacks)
+            for name, stacks in self._machines.items()
+        }
+        return World(machines.items())
+
+    def _add(self, name: str, stacks: tuple[Stack, ...]) -> None:
+        host, *pods = stacks
+        self.hosts[name] = host
+        for stack in stacks:
             self.stacks[stack.id] = stack
-            self.machine_of[stack.id] = machine.name
+            self.machine_of[stack.id] = name
             self._plug_within(stack)
         for pod in pods:
             self._plug_pod(host, pod)
-        for address in machine.host.addresses:
+        for address in host.namespace.addresses:
             link = host.links.get(address.device)
             if link and address.scope == "global" and self.is_underlay(host, link):
                 key = (address.family, address.value)
@@ -88,7 +107,7 @@ class World:
     def is_underlay(self, stack: Stack, link: Link) -> bool:
         """Whether a device leads out of the machine: hardware, or a veth of the host that carries
         an address itself and whose other end no pod has."""
-        if (stack.id, link.name) in self._peers or stack.id not in self._host_ids():
+        if (stack.id, link.name) in self._peers or not stack.id.startswith(_HOST):
             return False
         if link.kind in ("", "vlan", "bond", "team", "macvlan", "ipvlan", "virtio"):
             return True
@@ -96,9 +115,6 @@ class World:
 
     def _has_address(self, stack: Stack, link: Link) -> bool:
         return any(stack.addresses(link.name, family) for family in Family)
-
-    def _host_ids(self) -> set[str]:
-        return {host.id for host in self.hosts.values()}
 
     def owners(self, family: Family, address: int) -> list[tuple[Stack, Link]]:
         """The hosts that have an address on a device that leads to the underlay."""

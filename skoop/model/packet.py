@@ -115,13 +115,17 @@ def protocol_name(number: int) -> str:
         return f"proto-{number}"
 
 
+RARE = 0.01
+"""A drawn port is taken not to hit a range that holds less than this share of what it is drawn
+from: one port of 28,000 would otherwise make every rule about a port undecidable for replies."""
+
+
 def port_within(port: int, low: int, high: int) -> bool | None:
     """Whether a port lies in low..high (both inclusive); None when it depends on the port drawn."""
     if port >= 0:
         return low <= port <= high
     first, last = _RANGES[port]
-    if low <= first and last <= high:
-        return True
-    if high < first or last < low:
+    share = (min(last, high) - max(first, low) + 1) / (last - first + 1)
+    if share < RARE:
         return False
-    return None
+    return True if share > 1 - RARE else None

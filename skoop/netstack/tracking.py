@@ -186,8 +186,12 @@ def _from_entry(entry: CtEntry) -> Tracked:
     )
 
 
-def attach_reply(tracked: Tracked) -> Tracked:
-    """nf_ct_attach(): what REJECT's own answer carries, the other direction as RELATED."""
+def attach_reply(tracked: Tracked) -> Tracked | None:
+    """nf_ct_attach(): what a reset of REJECT and every ICMP error carry (icmp_glue_bits()), the
+    same connection in the other direction as RELATED, though it may never be confirmed. None when
+    there is no connection to carry."""
+    if not tracked.exists:
+        return None
     connection = tracked.connection
     flipped = replace(connection, state=CtState.RELATED, is_reply=not connection.is_reply)
     return replace(tracked, connection=flipped)

@@ -1,1 +1,1 @@
-"""TBD."""
+"""Networks: what answers questions about one cluster, and how it is wired."""

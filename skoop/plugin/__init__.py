@@ -1,1 +1,1 @@
-"""TBD."""
+"""CNI plugins: one file each, and a line in `table`."""

@@ -101,6 +101,9 @@ class _Set:
             tuple(tuple(sorted(lengths)) for lengths in self.lengths),
             self.masks,
             tuple(sorted(self.wildcards)),
+            frozenset(key[0] for key in self.entries)
+            if Dimension.IFACE in self.dimensions
+            else frozenset(),
         )
 
 

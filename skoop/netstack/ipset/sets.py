@@ -77,6 +77,8 @@ class IpSet(Struct, frozen=True):
     `family` is None for types without addresses. `entries` maps the outer dimensions' values to
     {inner value: nomatch}. `shifts` lists, for each network dimension, the host bits of the prefix
     lengths in use, fewest first. `masks` cut addresses and marks before the lookup, by dimension.
+    `networks` are those of a hash:net,iface set: the most specific one decides alone, even when it
+    is listed for other interfaces only (`multi` in mtype_test_cidrs ends the search).
     """
 
     type: str
@@ -86,6 +88,7 @@ class IpSet(Struct, frozen=True):
     shifts: tuple[tuple[int, ...], ...]
     masks: tuple[int, ...]
     wildcards: tuple[str, ...] = ()
+    networks: frozenset[Value] = frozenset()
 
     def contains(self, packet: Packet, view: View, directions: tuple[str, ...]) -> bool | None:
         """The most specific entry decides, the first network dimension before the second; with
@@ -95,6 +98,8 @@ class IpSet(Struct, frozen=True):
         if self.family is not None and self.family is not packet.family:
             return False
         outer = self._outer(packet, view, directions)
+        if self.networks:
+            outer[0] = [value for value in outer[0] if value in self.networks][:1]
         result: bool | None = False
         for key in product(*outer):
             group = self.entries.get(key)

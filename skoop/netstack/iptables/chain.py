@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from skoop.model.address import Family
 from skoop.model.packet import Packet
-from skoop.netstack.conntrack import Connection, CtState
+from skoop.netstack.conntrack import Connection, CtState, FlowTuple
 from skoop.netstack.iptables.evaluate import Policy, Run
 from skoop.netstack.iptables.hooks import CONNTRACK_PRIORITY
 from skoop.netstack.iptables.program import Program
@@ -37,7 +37,8 @@ class IptablesChain(Struct, frozen=True):
         run = Run(self.program, self.name.partition(" ")[2], self.policy)
         if self.priority >= CONNTRACK_PRIORITY or view.iif == _LOOPBACK:
             return run.outcomes(packet, view)
-        blank = replace(view.ct, state=CtState.INVALID, mark=0, zone=0)
+        none = FlowTuple(self.family, 0, 0, 0)
+        blank = Connection(CtState.INVALID, none, none)
         outcomes = run.outcomes(packet, replace(view, ct=blank))
         return tuple(replace(outcome, ct=_after_raw(view.ct, outcome.ct)) for outcome in outcomes)
 

@@ -116,7 +116,10 @@ class Scope:
         raw = self.sets.get(name)
         if raw is None:
             raise UnmodelledError(f"set {name} is not in the listing")
-        return _index(msgspec.json.decode(raw.elem), key, read)
+        try:
+            return _index(msgspec.json.decode(raw.elem), key, read)
+        except (*BROKEN, RecursionError):
+            raise UnmodelledError(f"the elements of set {name} cannot be read") from None
 
 
 def _member(entry: Json) -> tuple[Json, Any]:

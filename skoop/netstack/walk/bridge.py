@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from skoop.model.address import Family
 from skoop.model.disposition import Disposition
-from skoop.model.packet import Packet
 from skoop.model.trace import Evidence, StepKind
 from skoop.netstack.fib import FibKind
 from skoop.netstack.netfilter import Hook
@@ -138,12 +137,13 @@ def _filtered(stack: Stack, bridge: Link, port: Link, frame: Frame, branch: Bran
 def _translated(
     stack: Stack, bridge: Link, port: Link, frame: Frame, passed: Passed
 ) -> list[Event]:
-    """br_nf_pre_routing_finish(): after DNAT, a destination on the same bridge is bridged there
-    without ip_forward and without TTL; anything else goes up to be routed."""
+    """br_nf_pre_routing_finish(): after DNAT, a destination on the same bridge is bridged there and
+    its TTL stays; anything else goes up to be routed. The input route that it asks for needs
+    forwarding to be on (with it off, the route leads to ip_error())."""
     packet = passed.packet
     found = stack.route(input_flow(packet, bridge.name))
     same = found.kind is FibKind.UNICAST and any(h.device == bridge.name for h in found.nexthops)
-    if not same:
+    if not same or not stack.sysctls.forwarding(packet.family, bridge.name):
         return route_input(stack, bridge.name, passed, port.name)
     refused = validate_source(stack, bridge.name, packet)
     if refused is not None:
@@ -254,7 +254,7 @@ def ports_for(stack: Stack, event: Bridged) -> list[Link]:
     return ports
 
 
-def unknown_station(stack: Stack, event: Bridged, packet: Packet) -> Stopped:
+def unknown_station(stack: Stack, event: Bridged) -> Stopped:
     """Nobody behind the bridge has the frame's MAC."""
     mac = event.frame.destination
     stop = Stop(
@@ -264,4 +264,4 @@ def unknown_station(stack: Stack, event: Bridged, packet: Packet) -> Stopped:
         device=event.bridge.name,
         evidence=(Evidence(f"bridge {event.bridge.name} on {stack.id}", f"destination {mac}"),),
     )
-    return Stopped(event.branch, stop, packet)
+    return Stopped(event.branch, stop, event.frame.packet)

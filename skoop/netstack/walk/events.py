@@ -118,7 +118,8 @@ class Errno(Enum):
 class Stop(Struct, frozen=True, kw_only=True):
     """Why and where a packet ended. `detail` is a clause for a reader; `device` the interface
     concerned; `address` the destination or neighbour that could not be reached;
-    `rule` the rule's text when one decided; `limit` the MTU that was exceeded."""
+    `rule` and `where` the rule's text and
+    chain when one decided; `limit` the MTU that was exceeded."""
 
     disposition: Disposition
     reason: Reason
@@ -127,6 +128,7 @@ class Stop(Struct, frozen=True, kw_only=True):
     device: str = ""
     address: int = 0
     rule: str = ""
+    where: str = ""
     limit: int = 0
 
 

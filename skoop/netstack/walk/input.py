@@ -15,7 +15,7 @@ from skoop.model.trace import Evidence, StepKind
 from skoop.netstack.fib import FibKind, FibResult, Flow
 from skoop.netstack.netfilter import Hook
 from skoop.netstack.stack import Stack
-from skoop.netstack.tracking import Tracked, remember, untouched
+from skoop.netstack.tracking import Tracked, attach_reply, remember, untouched
 from skoop.netstack.walk import icmp
 from skoop.netstack.walk.events import Branch, Event, Local, Reason, Stop, Stopped
 from skoop.netstack.walk.netfilter import Passage, Passed, run_hook
@@ -101,7 +101,7 @@ def _forward_or_stop(
     if not forwarding:
         return [Stopped(branch, _forwarding_off(stack, packet, iif), packet)]
     if found.kind is not FibKind.UNICAST:
-        return [_unroutable(stack, packet, branch, found, iif)]
+        return [_unroutable(stack, passed, found, iif)]
     refused = validate_source(stack, iif, packet)
     if refused is not None:
         return [Stopped(branch, refused, packet)]
@@ -135,16 +135,15 @@ _UNROUTABLE = {
 }
 
 
-def _unroutable(
-    stack: Stack, packet: Packet, branch: Branch, found: FibResult, iif: str
-) -> Stopped:
+def _unroutable(stack: Stack, passed: Passed, found: FibResult, iif: str) -> Stopped:
     """ip_error(): a lookup that did not give a way on."""
+    packet = passed.packet
     disposition, problem = _UNROUTABLE[found.kind]
     if packet.family is Family.V6 and found.kind is FibKind.UNREACHABLE:
         problem = icmp.Problem.NET_UNREACHABLE
     answer = icmp.error(packet, problem) if problem else None
     stop = unroutable_stop(stack, packet, found, disposition, iif)
-    return Stopped(branch, stop, packet, answer)
+    return Stopped(passed.branch, stop, packet, answer, attach_reply(passed.tracked))
 
 
 def unroutable_stop(
@@ -272,7 +271,7 @@ def forward(stack: Stack, iif: str, passed: Passed, found: FibResult, physin: st
         branch = branch.noting(
             StepKind.ROUTE, f"forwarded out by {hop.device}", *route_evidence(stack, found)
         )
-        stopped = _before_forward(stack, iif, hop.device, found, passed.packet, branch)
+        stopped = _before_forward(stack, iif, hop.device, found, replace(passed, branch=branch))
         if stopped is not None:
             events.append(stopped)
             continue
@@ -287,12 +286,15 @@ def forward(stack: Stack, iif: str, passed: Passed, found: FibResult, physin: st
 
 
 def _before_forward(
-    stack: Stack, iif: str, oif: str, found: FibResult, packet: Packet, branch: Branch
+    stack: Stack, iif: str, oif: str, found: FibResult, passed: Passed
 ) -> Stopped | None:
     """The checks of ip_forward() before the FORWARD hook: hop limit and size."""
+    packet, branch, attached = passed.packet, passed.branch, attach_reply(passed.tracked)
     if packet.ttl <= 1:
         stop = _stop(Disposition.LOOP, Reason.TTL, "the hop limit ran out", iif)
-        return Stopped(branch, stop, packet, icmp.error(packet, icmp.Problem.TIME_EXCEEDED))
+        return Stopped(
+            branch, stop, packet, icmp.error(packet, icmp.Problem.TIME_EXCEEDED), attached
+        )
     link = stack.links.get(oif)
     limit = (found.route.mtu if found.route else 0) or (link.mtu if link else 0)
     fixed = packet.df or packet.family is Family.V6
@@ -306,7 +308,7 @@ def _before_forward(
             evidence=(Evidence(f"link {oif} on {stack.id}", f"mtu {limit}"),),
             limit=limit,
         )
-        return Stopped(branch, stop, packet, icmp.error(packet, icmp.Problem.TOO_BIG))
+        return Stopped(branch, stop, packet, icmp.error(packet, icmp.Problem.TOO_BIG), attached)
     return None
 
 

@@ -16,7 +16,7 @@ from skoop.netstack.tracking import Tracked, attach_reply, track
 from skoop.netstack.walk.events import Branch, Errno, Reason, Stop, Stopped
 from skoop.netstack.walk.icmp import rejection
 
-_QUIET = ("jump ", "goto ", "return")
+_QUIET = ("jump ", "goto ", "return", "policy accept")
 
 
 class Passage(Struct, frozen=True):
@@ -111,14 +111,14 @@ def _stopped_by_rule(
         detail=f"{fired.effect} in {fired.where}",
         evidence=(_evidence(stack, fired),),
         rule=fired.rule,
+        where=fired.where,
     )
     if not rejected:
         return Stopped(story, stop, state.packet, errno=errno)
     answer, _ = rejection(state.packet, state.reject_with)
     if answer is not None and hook is Hook.INPUT and answer.src == 0:
         answer = replace(answer, src=state.packet.dst)
-    attached = attach_reply(state.tracked) if state.reject_with == "tcp-reset" else None
-    return Stopped(story, stop, state.packet, answer, attached, errno)
+    return Stopped(story, stop, state.packet, answer, attach_reply(state.tracked), errno)
 
 
 def _told(stack: Stack, before: Packet, state: State, branch: Branch) -> Branch:

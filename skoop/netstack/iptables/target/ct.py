@@ -21,17 +21,19 @@ from skoop.netstack.netfilter import View
 
 
 def _untrack(packet: Packet, view: View) -> tuple[Packet, Connection]:
-    """Only the first CT rule that a packet meets acts: after it the packet has a template."""
-    if view.ct.state is not CtState.INVALID or view.ct.zone:
+    """Only the first CT rule that a packet meets acts."""
+    if view.ct.state is not CtState.INVALID:
         return packet, view.ct
     return packet, replace(view.ct, state=CtState.UNTRACKED)
 
 
-def _in_zone(zone: int) -> Change:
+def _with_template(zone: int) -> Change:
+    """The packet gets a template: until conntrack replaces it, rules see a NEW connection."""
+
     def change(packet: Packet, view: View) -> tuple[Packet, Connection]:
-        if view.ct.state is not CtState.INVALID or view.ct.zone:
+        if view.ct.state is not CtState.INVALID:
             return packet, view.ct
-        return packet, replace(view.ct, zone=zone)
+        return packet, replace(view.ct, state=CtState.NEW, zone=zone)
 
     return change
 
@@ -49,9 +51,9 @@ def build_ct(options: tuple[Option, ...], family: Family) -> Target:
     if "zone-orig" in given or "zone-reply" in given:
         raise UnmodelledError("conntrack zones of one direction are not modelled")
     if "zone" not in given:
-        return Target(op=Op.CONTINUE, effect="conntrack options")
+        return Target(op=Op.CONTINUE, effect="conntrack options", change=_with_template(0))
     zone = number(given["zone"].value)
-    return Target(op=Op.CONTINUE, effect=f"conntrack zone {zone}", change=_in_zone(zone))
+    return Target(op=Op.CONTINUE, effect=f"conntrack zone {zone}", change=_with_template(zone))
 
 
 NOTRACK = TargetType("NOTRACK", {}, build_notrack)

@@ -267,6 +267,8 @@ def _extras(cursor: Cursor) -> dict[str, Json]:
         if name in ("timeout", "expires", "comment"):
             found[name] = cursor.word()
             continue
+        if name not in ("counter", "limit", "quota", "last", "ct"):
+            raise cursor.error("an element does not end before this")
         found[name] = None
         while cursor.now.kind in ("word", "string") and cursor.now.text not in (
             ":", "timeout", "expires", "comment",

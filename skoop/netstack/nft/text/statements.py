@@ -8,11 +8,13 @@ from collections.abc import Callable
 from skoop.errors import ParseError
 from skoop.netstack.nft.text.cursor import Cursor
 from skoop.netstack.nft.text.expressions import (
+    PROTOCOLS,
     constant,
     expression,
     set_or_name,
     starts_expression,
     value,
+    with_map,
     word_value,
 )
 from skoop.netstack.nft.values import Json
@@ -95,12 +97,6 @@ def _with_left(cursor: Cursor, left: Json) -> Json:
 def _right(cursor: Cursor) -> Json:
     if cursor.now.text == "{" or cursor.now.text.startswith("@"):
         return set_or_name(cursor, None)
-    if starts_expression(cursor) and cursor.now.text not in ("ip", "ip6", "tcp", "udp", "sctp"):
-        started = cursor.place
-        try:
-            return expression(cursor)
-        except ParseError:
-            cursor.place = started
     first = constant(cursor)
     if cursor.now.text == "." and cursor.now.kind == "word":
         parts = [first]
@@ -220,19 +216,20 @@ def _target(cursor: Cursor) -> dict[str, Json]:
     if starts_expression(cursor):
         return {"addr": value(cursor)}
     word = cursor.word()
-    if word.startswith(":"):
-        if word == ":":
-            return {"port": value(cursor)}
-        if not word[1:2].isdigit():
-            raise cursor.error("a port that is looked up")
+    before, colon, protocol = word.rpartition(":")
+    if colon and protocol in PROTOCOLS:
+        key = {"payload": {"protocol": protocol, "field": cursor.word()}}
+        address: dict[str, Json] = {"addr": word_value(before.strip("[]"))} if before else {}
+        return {**address, "port": with_map(cursor, key)}
+    if word.startswith(":") and word[1:2].isdigit():
         return {"port": word_value(word[1:])}
     found = _TARGET.match(word)
     if found is None:
         raise cursor.error("an address belongs before this")
-    address = found["six"] or found["four"] or found["bare"] or ""
-    target: dict[str, Json] = {"addr": word_value(address)}
+    bare = found["six"] or found["four"] or found["bare"] or ""
+    target: dict[str, Json] = {"addr": word_value(bare)}
     if found["to"]:
-        target = {"addr": {"range": [address, found["to"]]}}
+        target = {"addr": {"range": [bare, found["to"]]}}
     if found["port"]:
         target["port"] = word_value(found["port"])
     return target

@@ -1,0 +1,163 @@
+"""From what stopped the traffic to what caused it, the cause first.
+
+Three sources, in this order of trust:
+
+1. An expectation whose repair makes more of the traffic pass: the walk is run again with just that
+   mended, so this is shown, not argued.
+2. What kube-proxy should have programmed for the Service asked for.
+3. What stopped the packet, by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from skoop.cluster.resolve import Ends
+from skoop.diagnose.causes.table import cause_of
+from skoop.diagnose.cluster import Cluster
+from skoop.diagnose.conversation import Blocker, Client, Conversation, Question, Row
+from skoop.diagnose.flight import Flight
+from skoop.diagnose.services import service_causes
+from skoop.diagnose.verdict import Settled, settle
+from skoop.model.diagnosis import Suspicion
+from skoop.model.disposition import Direction, Level, Result, Verdict
+from skoop.plugin.base import Expectation
+
+_RANK = {level: number for number, level in enumerate(Level)}
+_GAIN = 1e-6
+MOST_REPAIRS = 60
+"""Expectations beyond this many are listed, but not tried."""
+
+
+class Tried(Struct, frozen=True):
+    """An expectation and what mending it changes: the share of connections that then work in
+    addition, and whether the first obstacle is gone."""
+
+    expectation: Expectation
+    gain: float
+    further: bool
+
+
+def blame(
+    cluster: Cluster, flight: Flight, client: Client, question: Question, ends: Ends,
+    settled: Settled,
+) -> tuple[Suspicion, ...]:  # fmt: skip
+    """All suspicions, the most likely cause first."""
+    expectations = _expectations(cluster, settled.rows)
+    if settled.verdict is Verdict.REACHABLE:
+        return _noted(expectations)
+    blockers = _blockers(settled.rows)
+    tried = _try(cluster, flight, client, question, settled, expectations)
+    shown = [_blocking(one.expectation, blockers) for one in tried if one.gain > _GAIN]
+    nearer = [
+        _blocking(one.expectation, blockers) for one in tried if one.further and one.gain <= _GAIN
+    ]
+    programmed = service_causes(cluster, ends, question, settled)
+    direct = [cause for cause in (cause_of(cluster, b) for b in blockers) if cause is not None]
+    rest = _noted(one.expectation for one in tried if not one.further and one.gain <= _GAIN)
+    return _unique((*shown, *programmed, *_ordered(nearer, direct), *rest))
+
+
+def _ordered(nearer: list[Suspicion], direct: list[Suspicion]) -> tuple[Suspicion, ...]:
+    """Several faults at once: mending one only leads to the next."""
+    return (*nearer, *direct)
+
+
+def _expectations(cluster: Cluster, rows: Iterable[Row]) -> list[Expectation]:
+    """What is wrong with the machines the packets met."""
+    view = cluster.view()
+    machines = dict.fromkeys(
+        cluster.world.machine_of[hop.node]
+        for row in rows
+        for trace in row.traces
+        for hop in trace.hops
+        if hop.node in cluster.world.machine_of
+    )
+    found = [each for name in machines for each in cluster.plugin.expectations(view, name)]
+    return sorted(found, key=lambda each: _RANK[each.suspicion.level])
+
+
+def _noted(expectations: Iterable[Expectation]) -> tuple[Suspicion, ...]:
+    """Expectations that this traffic did not stumble over."""
+    return tuple(replace(each.suspicion, blocking=False) for each in expectations)
+
+
+def _blockers(rows: Iterable[Row]) -> list[Blocker]:
+    """What stopped failing branches, the heaviest first, each once."""
+    weights: dict[tuple[object, ...], float] = {}
+    first: dict[tuple[object, ...], Blocker] = {}
+    for row in rows:
+        if row.result is Result.OK:
+            continue
+        for blocker in row.blockers:
+            key = (blocker.node, blocker.stop.reason, blocker.stop.detail, blocker.direction)
+            weights[key] = weights.get(key, 0.0) + row.weight
+            first.setdefault(key, blocker)
+    return sorted(first.values(), key=lambda b: -weights[_key(b)])
+
+
+def _key(blocker: Blocker) -> tuple[object, ...]:
+    return blocker.node, blocker.stop.reason, blocker.stop.detail, blocker.direction
+
+
+def _try(
+    cluster: Cluster, flight: Flight, client: Client, question: Question, settled: Settled,
+    expectations: list[Expectation],
+) -> list[Tried]:  # fmt: skip
+    """Mend one thing at a time and ask again."""
+    works = _working(settled)
+    obstacles = _obstacles(settled)
+    results = []
+    for number, expectation in enumerate(expectations):
+        if expectation.repair is None or number >= MOST_REPAIRS:
+            results.append(Tried(expectation, 0.0, further=False))
+            continue
+        namespace = cluster.world.stacks[expectation.namespace].namespace
+        world = cluster.world.with_namespace(expectation.repair(namespace))
+        mended = _again(flight.in_world(world), client, question)
+        gain = _working(mended) - works
+        further = bool(obstacles) and not obstacles & _obstacles(mended)
+        results.append(Tried(expectation, gain, further))
+    results.sort(key=lambda one: -round(one.gain, 6))
+    return results
+
+
+def _again(flight: Flight, client: Client, question: Question) -> Settled:
+    stacks = flight.world.stacks
+    stack = stacks[client.stack.id] if client.stack else None
+    entry = client.entry
+    if entry is not None:
+        host = stacks[entry[0].id]
+        entry = (host, host.links.get(entry[1].name, entry[1]))
+    return settle(Conversation(flight, Client(stack, client.address, entry), question).run())
+
+
+def _working(settled: Settled) -> float:
+    return sum(row.weight for row in settled.rows if row.result is Result.OK)
+
+
+def _obstacles(settled: Settled) -> set[tuple[object, ...]]:
+    return {
+        (row.blockers[0].node, row.blockers[0].stop.reason, row.blockers[0].direction)
+        for row in settled.rows
+        if row.result is not Result.OK and row.blockers
+    }
+
+
+def _blocking(expectation: Expectation, blockers: list[Blocker]) -> Suspicion:
+    """The expectation as the cause, in the direction in which the packet was stopped."""
+    direction = blockers[0].direction if blockers else Direction.FORWARD
+    level = expectation.suspicion.level
+    raised = level if _RANK[level] <= _RANK[Level.CRITICAL] else Level.CRITICAL
+    return replace(expectation.suspicion, blocking=True, direction=direction, level=raised)
+
+
+def _unique(suspicions: Iterable[Suspicion]) -> tuple[Suspicion, ...]:
+    """Each finding once per place; the first one stays."""
+    kept: dict[tuple[str, object], Suspicion] = {}
+    for suspicion in suspicions:
+        kept.setdefault((suspicion.code, suspicion.where), suspicion)
+    return tuple(kept.values())

@@ -1,0 +1,61 @@
+"""Packets that arrived, and found nobody."""
+
+from __future__ import annotations
+
+from skoop.diagnose.causes.base import Setting
+from skoop.findings import pod
+from skoop.model.address import Family
+from skoop.model.diagnosis import Suspicion
+from skoop.model.packet import Packet, protocol_name
+from skoop.model.trace import Evidence
+from skoop.netstack.sockets import wrong_protocol
+from skoop.netstack.state import Socket
+
+
+def no_listener(setting: Setting) -> Suspicion:
+    """Reason.NO_LISTENER: nothing at all, only on loopback, or only another protocol."""
+    packet = setting.blocker.packet
+    sockets = setting.stack.sockets
+    same = sockets.at(packet.proto, packet.dport)
+    protocol = protocol_name(packet.proto)
+    on = f"{protocol} port {packet.dport} in {setting.place}"
+    if same and all(_loopback(socket) for socket in same):
+        message = f"The program on {on} listens on loopback only"
+        fix = "make it listen on 0.0.0.0 (or [::])"
+        return setting.suspect(
+            pod.LoopbackOnlyListener, message, fix=fix, evidence=_shown(setting, same)
+        )
+    if same:
+        message = f"The program on {on} listens on another address than {packet.destination}"
+        return setting.suspect(pod.WrongAddressListener, message, evidence=_shown(setting, same))
+    others = wrong_protocol(sockets, packet)
+    if others:
+        kinds = " and ".join(sorted({protocol_name(socket.proto) for socket in others}))
+        message = f"Nothing listens on {on}, only {kinds}"
+        return setting.suspect(pod.WrongProtocolListener, message, evidence=_shown(setting, others))
+    message = f"Nothing listens on {on}"
+    evidence = (Evidence(f"ss -lntu in {setting.blocker.node}", _listening(setting, packet)),)
+    return setting.suspect(pod.NothingListening, message, evidence=evidence)
+
+
+def backlog_full(setting: Setting) -> Suspicion:
+    """Reason.BACKLOG_FULL."""
+    message = f"The program in {setting.place} does not accept its connections fast enough"
+    return setting.suspect(pod.AcceptQueueFull, message)
+
+
+def _loopback(socket: Socket) -> bool:
+    if socket.family is Family.V4:
+        return socket.address >> 24 == 127
+    return socket.address == 1 or socket.address >> 24 == 0xFFFF7F
+
+
+def _shown(setting: Setting, sockets: tuple[Socket, ...]) -> tuple[Evidence, ...]:
+    source = f"ss -lntu in {setting.blocker.node}"
+    return tuple(Evidence(source, socket.raw) for socket in sockets)
+
+
+def _listening(setting: Setting, packet: Packet) -> str:
+    ports = sorted({s.port for s in setting.stack.namespace.sockets if s.proto == packet.proto})
+    listed = ", ".join(str(port) for port in ports) or "none"
+    return f"{protocol_name(packet.proto)} ports open: {listed}"

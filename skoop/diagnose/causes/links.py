@@ -1,0 +1,163 @@
+"""Packets lost on devices, bridges, tunnels, and between neighbours."""
+
+from __future__ import annotations
+
+from skoop.diagnose.causes.base import Setting
+from skoop.findings import (
+    bridge,
+    conntrack,
+    mtu,
+    neighbour,
+    netfilter,
+    overlay,
+    route,
+    sysctl,
+    veth,
+)
+from skoop.findings import node as host
+from skoop.model.address import Family, format_ip
+from skoop.model.diagnosis import Suspicion
+from skoop.model.disposition import Direction
+
+
+def link_down(setting: Setting) -> Suspicion:
+    """Reason.LINK_DOWN: which device it is decides what to call it."""
+    stop = setting.blocker.stop
+    link = setting.stack.links.get(stop.device)
+    message = f"{stop.device} is down on {setting.place}: {stop.detail}"
+    fix = f"ip link set {stop.device} up"
+    if link is not None and link.kind == "bridge":
+        return setting.suspect(bridge.BridgeDown, message, fix=fix)
+    if link is not None and (link.vxlan or link.tunnel):
+        return setting.suspect(overlay.TunnelDown, message, fix=fix)
+    if link is not None and setting.cluster.world.is_underlay(setting.stack, link):
+        return setting.suspect(host.NodeNicDown, message, fix=fix)
+    return setting.suspect(veth.LinkDown, message, fix=fix)
+
+
+def peer_missing(setting: Setting) -> Suspicion:
+    """Reason.PEER_MISSING."""
+    device = setting.blocker.stop.device
+    message = f"The other end of {device} on {setting.place} is gone"
+    return setting.suspect(veth.VethPeerMissing, message, fix="delete the pod: the CNI rebuilds it")
+
+
+def link_missing(setting: Setting) -> Suspicion:
+    """Reason.LINK_MISSING."""
+    message = f"On {setting.place}, {setting.blocker.stop.detail}"
+    return setting.suspect(route.RouteViaDownLink, message)
+
+
+def unresolved(setting: Setting) -> Suspicion:
+    """Reason.NEIGHBOUR: a next hop that nobody answers for."""
+    stop = setting.blocker.stop
+    address = format_ip(setting.blocker.packet.family, stop.address)
+    message = f"On {setting.place}, nobody answers for the next hop {address} on {stop.device}"
+    if "arp_ignore" in stop.detail:
+        return setting.suspect(sysctl.ArpIgnoreSet, f"{message}: {stop.detail}")
+    link = setting.stack.links.get(stop.device)
+    if link is not None and link.vxlan:
+        fix = f"ip neigh show dev {stop.device}   # the VTEP of the other node belongs there"
+        return setting.suspect(neighbour.NeighbourMissing, message, fix=fix)
+    fix = f"ip neigh show {address} dev {stop.device}"
+    return setting.suspect(neighbour.NeighbourFailed, message, fix=fix, why=stop.detail)
+
+
+def wrong_mac(setting: Setting) -> Suspicion:
+    """Reason.WRONG_MAC: frames for a station that is not there."""
+    stop = setting.blocker.stop
+    message = f"Frames do not reach their station on {setting.place}: {stop.detail}"
+    return setting.suspect(
+        neighbour.NeighbourWrongMac, message, fix="ip neigh show nud permanent   # on the sender"
+    )
+
+
+def fdb_missing(setting: Setting) -> Suspicion:
+    """Reason.FDB_MISSING."""
+    stop = setting.blocker.stop
+    message = f"On {setting.place}, {stop.detail}"
+    fix = f"bridge fdb append MAC dev {stop.device} dst NODE-IP self permanent"
+    return setting.suspect(overlay.FdbMissing, message, fix=fix)
+
+
+def port_state(setting: Setting) -> Suspicion:
+    """Reason.PORT_STATE."""
+    stop = setting.blocker.stop
+    message = f"On {setting.place}, {stop.detail}, so nothing passes it"
+    fix = f"bridge link set dev {stop.device} state 3"
+    return setting.suspect(bridge.StpBlocking, message, fix=fix)
+
+
+def hairpin(setting: Setting) -> Suspicion:
+    """Reason.HAIRPIN: a pod reaches itself through its Service."""
+    device = setting.blocker.stop.device
+    message = (
+        f"A pod on {setting.place} cannot reach itself through its Service: hairpin is off on "
+        f"its bridge port {device}"
+    )
+    fix = f"ip link set {device} type bridge_slave hairpin on"
+    return setting.suspect(bridge.HairpinOff, message, fix=fix)
+
+
+def isolated(setting: Setting) -> Suspicion:
+    """Reason.ISOLATED."""
+    device = setting.blocker.stop.device
+    message = f"On {setting.place}, {setting.blocker.stop.detail}"
+    fix = f"bridge link set dev {device} isolated off"
+    return setting.suspect(bridge.BridgePortIsolated, message, fix=fix)
+
+
+def too_big(setting: Setting) -> Suspicion:
+    """Reason.MTU: the sender should have been told, so either the error was lost or DF was set."""
+    stop, packet = setting.blocker.stop, setting.blocker.packet
+    message = f"{packet.size} bytes do not fit through {stop.device} on {setting.place} (MTU "
+    message += f"{stop.limit})"
+    fix = f"lower the MTU of the pods to {stop.limit}, in the CNI's configuration"
+    return setting.suspect(mtu.MtuPodExceedsPath, message, fix=fix)
+
+
+def peer_mtu(setting: Setting) -> Suspicion:
+    """Reason.PEER_MTU: two ends of one cable disagree."""
+    stop = setting.blocker.stop
+    message = f"Two ends of one link disagree about the MTU: {stop.detail}"
+    fix = f"ip link set {stop.device} mtu {stop.limit}   # or raise the other end"
+    return setting.suspect(mtu.MtuNodeMismatch, message, fix=fix)
+
+
+def tunnel_unknown(setting: Setting) -> Suspicion:
+    """Reason.TUNNEL_UNKNOWN: a tunnel packet that no device takes."""
+    message = f"{setting.place} receives tunnel packets and drops them: "
+    return setting.suspect(overlay.VniMismatch, message + setting.blocker.stop.detail)
+
+
+def conntrack_full(setting: Setting) -> Suspicion:
+    """Reason.CONNTRACK_FULL."""
+    message = f"The connection table of {setting.place} is full, so new connections are dropped"
+    return setting.suspect(
+        conntrack.ConntrackTableFull, message, fix="sysctl -w net.netfilter.nf_conntrack_max=..."
+    )
+
+
+def nat_failed(setting: Setting) -> Suspicion:
+    """Reason.NAT_FAILED: MASQUERADE or REDIRECT without an address to use."""
+    message = f"On {setting.place}, {setting.blocker.stop.detail}"
+    return setting.suspect(netfilter.MasqueradeMissing, message)
+
+
+def disabled_ipv6(setting: Setting) -> Suspicion:
+    """Reason.DISABLED_IPV6."""
+    device = setting.blocker.stop.device
+    message = f"IPv6 is disabled on {device} of {setting.place}"
+    fix = f"sysctl -w net.ipv6.conf.{device.replace('.', '/')}.disable_ipv6=0"
+    return setting.suspect(sysctl.DisableIpv6Set, message, fix=fix)
+
+
+def astray(setting: Setting) -> Suspicion:
+    """An answer that came back from an address the client does not expect."""
+    blocker = setting.blocker
+    message = f"The answer comes back from {blocker.packet.source}, which the client did not ask"
+    direction = blocker.direction is Direction.RETURN
+    udp = blocker.packet.proto == 17 and blocker.packet.family in Family
+    if direction and udp:
+        return setting.suspect(route.WrongSourceSelection, message)
+    return setting.suspect(netfilter.MasqueradeMissing, message)

@@ -1,0 +1,57 @@
+"""Which function explains which reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from skoop.diagnose.causes import delivery, links, routing, rules
+from skoop.diagnose.causes.base import Setting
+from skoop.diagnose.cluster import Cluster
+from skoop.diagnose.conversation import Blocker, Leg
+from skoop.model.diagnosis import Suspicion
+from skoop.netstack.walk.events import Reason
+
+_CAUSES: dict[Reason, Callable[[Setting], Suspicion | None]] = {
+    Reason.RULE: rules.by_rule,
+    Reason.CONNTRACK_FULL: links.conntrack_full,
+    Reason.NAT_FAILED: links.nat_failed,
+    Reason.FORWARDING_OFF: routing.forwarding,
+    Reason.RP_FILTER: routing.reverse_path,
+    Reason.MARTIAN_SOURCE: routing.martian_source,
+    Reason.MARTIAN_DESTINATION: routing.martian_destination,
+    Reason.ROUTE_MISSING: routing.route_missing,
+    Reason.ROUTE_TYPE: routing.route_type,
+    Reason.POLICY_RULE: routing.policy_rule,
+    Reason.SOURCE_NOT_LOCAL: routing.source_not_local,
+    Reason.TTL: routing.loop,
+    Reason.LOOP: routing.loop,
+    Reason.MTU: links.too_big,
+    Reason.PEER_MTU: links.peer_mtu,
+    Reason.LINK_DOWN: links.link_down,
+    Reason.PEER_MISSING: links.peer_missing,
+    Reason.LINK_MISSING: links.link_missing,
+    Reason.NEIGHBOUR: links.unresolved,
+    Reason.WRONG_MAC: links.wrong_mac,
+    Reason.FDB_MISSING: links.fdb_missing,
+    Reason.PORT_STATE: links.port_state,
+    Reason.HAIRPIN: links.hairpin,
+    Reason.ISOLATED: links.isolated,
+    Reason.TUNNEL_LOCAL: routing.tunnel_local,
+    Reason.TUNNEL_UNKNOWN: links.tunnel_unknown,
+    Reason.TUNNEL_ROUTE: routing.tunnel_route,
+    Reason.NO_LISTENER: delivery.no_listener,
+    Reason.BACKLOG_FULL: delivery.backlog_full,
+    Reason.DISABLED_IPV6: links.disabled_ipv6,
+    Reason.FAR_END: routing.left,
+}
+
+_ANSWERS = (Leg.ANSWER, Leg.ANSWER_DATA)
+
+
+def cause_of(cluster: Cluster, blocker: Blocker) -> Suspicion | None:
+    """The suspicion for a blocker, None when there is nothing to blame (or nothing is known)."""
+    setting = Setting(cluster, blocker)
+    if blocker.leg in _ANSWERS and blocker.stop.reason is Reason.NO_LISTENER:
+        return links.astray(setting)
+    explain = _CAUSES.get(blocker.stop.reason)
+    return explain(setting) if explain else None

@@ -1,0 +1,56 @@
+"""A cluster as the diagnosis sees it: its objects, its namespaces, and what carries packets
+between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from skoop.cluster.detect.facts import ClusterFacts
+from skoop.diagnose.world import Machine, World
+from skoop.model.address import Family
+from skoop.model.diagnosis import Endpoint, EndpointKind, NotChecked
+from skoop.model.kube import Inventory
+from skoop.plugin.base import ClusterView, Plugin
+
+
+class Cluster(Struct, frozen=True):
+    """Everything known, and the plugin that knows how it should be. `notes` say what could not be
+    collected or detected."""
+
+    inventory: Inventory
+    facts: ClusterFacts
+    machines: Mapping[str, Machine]
+    world: World
+    plugin: Plugin
+    notes: tuple[NotChecked, ...] = ()
+
+    def view(self) -> ClusterView:
+        """The part of it that expectations are computed from."""
+        hosts = {name: machine.host for name, machine in self.machines.items()}
+        pods = {pod.id: pod for machine in self.machines.values() for pod in machine.pods}
+        return ClusterView(self.inventory, self.facts, hosts, pods)
+
+    def endpoint_at(self, namespace_id: str, ip: str, port: int) -> Endpoint:
+        """A namespace as an endpoint: its pod, or its node; a hostNetwork pod when one serves the
+        port on that node."""
+        kind, _, name = namespace_id.partition("/")
+        if kind == "pod":
+            space, _, pod = name.partition("/")
+            node = self.world.machine_of.get(namespace_id, "")
+            return Endpoint(
+                kind=EndpointKind.POD, namespace=space, name=pod, ip=ip, node=node, port=port
+            )
+        for candidate in self.inventory.pods_on_node(name):
+            ports = {each.port for c in candidate.containers for each in c.ports}
+            if candidate.host_network and not candidate.finished and port in ports:
+                return Endpoint(
+                    kind=EndpointKind.POD, namespace=candidate.namespace, name=candidate.name,
+                    ip=ip, node=name, port=port,
+                )  # fmt: skip
+        return Endpoint(kind=EndpointKind.NODE, name=name, ip=ip, node=name, port=port)
+
+    def nodes_with(self, family: Family, address: int) -> tuple[str, ...]:
+        """The nodes that own an address, by their own namespaces."""
+        return tuple(stack.id for stack, _ in self.world.owners(family, address))

@@ -1,0 +1,183 @@
+"""From a question to a Diagnosis."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from skoop.cluster.resolve import Ends, Target
+from skoop.diagnose.blame import blame
+from skoop.diagnose.cluster import Cluster
+from skoop.diagnose.conversation import Client, Conversation, Question, Row
+from skoop.diagnose.flight import Flight
+from skoop.diagnose.path import path_of
+from skoop.diagnose.summary import summarise
+from skoop.diagnose.verdict import Settled, settle, visible
+from skoop.model.address import Family, format_ip
+from skoop.model.diagnosis import BranchOutcome, Diagnosis, Endpoint, NotChecked
+from skoop.model.disposition import Disposition, Result, Verdict
+from skoop.model.packet import EPHEMERAL, Proto, protocol_name
+
+
+class Case(Struct, frozen=True, kw_only=True):
+    """A question about two endpoints that have been found. `sport` 0 is any; `size` in bytes."""
+
+    ends: Ends
+    proto: int
+    port: int
+    sport: int = 0
+    size: int = 0
+    df: bool = False
+
+
+class Diagnostor:
+    """Answers cases about one cluster."""
+
+    def __init__(self, cluster: Cluster, flight: Flight) -> None:
+        self._cluster = cluster
+        self._flight = flight
+
+    def diagnose(self, case: Case) -> Diagnosis:
+        """Walk the case there and back, and say why when it fails."""
+        source, destination = case.ends.source, case.ends.destination
+        assumptions = [*source.assumptions, *destination.assumptions]
+        problem = self._cannot_ask(case)
+        client = None if problem else self._client(case)
+        if client is None:
+            why = problem or self._no_entry(destination)
+            return self._undecided(case, why, tuple(assumptions))
+        questions = [self._question(case, address) for _, address in destination.ips]
+        rows = [
+            row
+            for question in questions[:1]
+            for row in Conversation(self._flight, client, question).run()
+        ]
+        settled = settle(rows)
+        suspicions = blame(self._cluster, self._flight, client, questions[0], case.ends, settled)
+        return Diagnosis(
+            verdict=settled.verdict,
+            source=source.endpoint,
+            destination=_with_port(destination.endpoint, case.port),
+            protocol=protocol_name(case.proto).replace("icmpv6", "icmp"),
+            summary=summarise(case.ends, case.port, settled, suspicions),
+            outcomes=self._outcomes(settled),
+            suspicions=suspicions,
+            path=path_of(trace for row in settled.rows for trace in row.traces[:2]),
+            traces=tuple(trace for row in settled.rows for trace in row.traces),
+            not_checked=(*self._cluster.notes, *_undecided_rules(settled), *_out_of_sight(settled)),
+            assumptions=tuple(dict.fromkeys(assumptions)),
+        )
+
+    # --- the question ------------------------------------------------------------------------
+
+    def _question(self, case: Case, address: int) -> Question:
+        icmp = case.proto in (Proto.ICMP, Proto.ICMPV6)
+        v6 = case.ends.family is Family.V6
+        return Question(
+            family=case.ends.family,
+            proto=(Proto.ICMPV6 if v6 else Proto.ICMP) if icmp else case.proto,
+            dst=address,
+            dport=0 if icmp else case.port,
+            sport=0 if icmp else case.sport or EPHEMERAL,
+            size=case.size,
+            df=case.df,
+        )
+
+    def _cannot_ask(self, case: Case) -> str:
+        """Why there is nothing to send, "" when there is."""
+        for target in (case.ends.source, case.ends.destination):
+            if not target.ips:
+                return f"{target.endpoint} has no address"
+        return ""
+
+    def _client(self, case: Case) -> Client | None:
+        """The namespace that asks, or the way in for an address outside."""
+        stack_id = self._namespace_of(case.ends.source)
+        stack = self._cluster.world.stacks.get(stack_id) if stack_id else None
+        _, address = case.ends.source.ips[0]
+        if stack is not None:
+            bound = address if stack_id.startswith("pod/") else 0
+            return Client(stack, bound)
+        if stack_id:
+            return None
+        owners = self._cluster.world.owners(*case.ends.destination.ips[0])
+        return Client(None, address, owners[0]) if owners else None
+
+    def _namespace_of(self, target: Target) -> str:
+        """The id of the namespace an endpoint lives in, "" for an address outside."""
+        if target.pod is not None:
+            if target.pod.host_network:
+                return f"node/{target.pod.node}"
+            return f"pod/{target.pod.namespace}/{target.pod.name}"
+        if target.node is not None:
+            return f"node/{target.node.name}"
+        owners = self._cluster.world.owners(*target.ips[0]) if target.ips else []
+        return owners[0][0].id if owners else ""
+
+    def _no_entry(self, destination: Target) -> str:
+        return (
+            f"it is not known by which node a packet for {destination.endpoint.ip} from outside "
+            "comes in"
+        )
+
+    def _undecided(self, case: Case, why: str, assumptions: tuple[str, ...]) -> Diagnosis:
+        destination = _with_port(case.ends.destination.endpoint, case.port)
+        return Diagnosis(
+            verdict=Verdict.UNKNOWN,
+            source=case.ends.source.endpoint,
+            destination=destination,
+            protocol=protocol_name(case.proto),
+            summary=f"Cannot tell: {why}.",
+            outcomes=(BranchOutcome(weight=1.0, result=Result.UNKNOWN),),
+            not_checked=(*self._cluster.notes, NotChecked("the whole path", why)),
+            assumptions=assumptions,
+        )
+
+    # --- the answer --------------------------------------------------------------------------
+
+    def _outcomes(self, settled: Settled) -> tuple[BranchOutcome, ...]:
+        """A row per outcome that can be told apart, the heaviest first."""
+        merged: dict[object, tuple[float, Row]] = {}
+        for row in settled.rows:
+            weight, first = merged.get(visible(row), (0.0, row))
+            merged[visible(row)] = (weight + row.weight, first)
+        outcomes = [self._outcome(weight, row) for weight, row in merged.values()]
+        outcomes.sort(key=lambda outcome: -outcome.weight)
+        return tuple(outcomes)
+
+    def _outcome(self, weight: float, row: Row) -> BranchOutcome:
+        weight = round(weight, 6)
+        if row.at is None:
+            return BranchOutcome(weight=weight, result=row.result)
+        ip = format_ip(row.at.family, row.at.dst)
+        server = self._cluster.endpoint_at(row.server, ip, row.at.dport)
+        seen = format_ip(row.at.family, row.at.src)
+        return BranchOutcome(weight=weight, result=row.result, server=server, seen_source=seen)
+
+
+def _with_port(endpoint: Endpoint, port: int) -> Endpoint:
+    from msgspec.structs import replace
+
+    return replace(endpoint, port=port) if port else endpoint
+
+
+def _undecided_rules(settled: Settled) -> tuple[NotChecked, ...]:
+    return tuple(
+        NotChecked(f"{unknown.where}: {unknown.rule}", unknown.why) for unknown in settled.unknowns
+    )
+
+
+def _out_of_sight(settled: Settled) -> tuple[NotChecked, ...]:
+    """What could not be followed: beyond the network, or for want of state."""
+    found: dict[str, NotChecked] = {}
+    for row in settled.rows:
+        if row.result is not Result.UNKNOWN:
+            continue
+        for blocker in row.blockers:
+            if blocker.stop.disposition in _UNSEEN:
+                found[blocker.stop.detail] = NotChecked(
+                    f"what follows on {blocker.node}", blocker.stop.detail
+                )
+    return tuple(found.values())
+
+
+_UNSEEN = (Disposition.LEFT_NETWORK, Disposition.INSUFFICIENT_INFO)

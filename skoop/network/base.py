@@ -1,0 +1,32 @@
+"""A Network answers questions about one cluster; an InfraShim speaks for what is under it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from skoop.diagnose.diagnostor import Case, Diagnostor
+from skoop.diagnose.underlay import Underlay
+from skoop.diagnose.world import World
+from skoop.model.address import Prefix
+from skoop.model.diagnosis import Diagnosis
+from skoop.plugin.base import Plugin
+
+
+class InfraShim(Protocol):
+    """What carries packets between nodes, and to and from the outside."""
+
+    def underlay(self, world: World, unroutable: tuple[Prefix, ...]) -> Underlay:
+        """The underlay of a world. `unroutable` are networks that only the nodes know."""
+
+
+class Network:
+    """Wires a plugin, a diagnostor and an infra shim for one cluster."""
+
+    def __init__(self, plugin: Plugin, infra: InfraShim, diagnostor: Diagnostor) -> None:
+        self.plugin = plugin
+        self.infra = infra
+        self._diagnostor = diagnostor
+
+    def diagnose(self, case: Case) -> Diagnosis:
+        """Walk a case and explain it."""
+        return self._diagnostor.diagnose(case)

@@ -1,0 +1,86 @@
+"""The one place where a network is wired: from a snapshot's files to something that answers."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from skoop.cluster.detect import Overrides, detect
+from skoop.cluster.inventory import from_documents
+from skoop.diagnose.cluster import Cluster
+from skoop.diagnose.diagnostor import Diagnostor
+from skoop.diagnose.flight import Flight
+from skoop.diagnose.world import Machine, World
+from skoop.model.diagnosis import NotChecked
+from skoop.model.kube import Inventory
+from skoop.netstack.dump import ReadCache
+from skoop.netstack.state import Namespace
+from skoop.network.base import InfraShim, Network
+from skoop.plugin.table import plugin_for
+from skoop.snapshot import NodeDocument, Snapshot, namespaces
+
+
+class Collected(Struct, frozen=True):
+    """A snapshot, read: objects and namespaces, before anything is concluded from them."""
+
+    inventory: Inventory
+    machines: dict[str, Machine]
+    world: World
+    notes: tuple[NotChecked, ...]
+
+
+def read(snapshot: Snapshot) -> Collected:
+    """Parse every file. Raises SnapshotError or InputError, which name file and field."""
+    inventory = from_documents(snapshot.cluster)
+    cache = ReadCache()
+    notes = [NotChecked("the snapshot", warning) for warning in snapshot.warnings]
+    notes += [NotChecked(each.what, each.why) for each in snapshot.manifest.left_out]
+    machines: dict[str, Machine] = {}
+    for name in sorted(snapshot.nodes):
+        document = snapshot.nodes[name]
+        notes += [NotChecked(f"node {name}", note) for note in document.notes]
+        machine = _machine(document, cache)
+        if machine is None:
+            notes.append(NotChecked(f"node {name}", "its own network namespace is not there"))
+        else:
+            machines[name] = machine
+    notes += _missing_nodes(inventory, machines)
+    return Collected(inventory, machines, World.of(machines.values()), tuple(notes))
+
+
+def _machine(document: NodeDocument, cache: ReadCache) -> Machine | None:
+    host: Namespace | None = None
+    pods: list[Namespace] = []
+    for namespace in namespaces(document, cache=cache):
+        if namespace.id == f"node/{document.node}":
+            host = namespace
+        else:
+            pods.append(namespace)
+    return Machine(document.node, host, tuple(pods)) if host else None
+
+
+def _missing_nodes(inventory: Inventory, machines: dict[str, Machine]) -> list[NotChecked]:
+    return [
+        NotChecked(f"node {node.name}", "its network state was not collected")
+        for node in inventory.nodes
+        if node.name not in machines
+    ]
+
+
+def build_network(
+    collected: Collected, infra: InfraShim, overrides: Overrides
+) -> tuple[Network, Cluster]:
+    """Detect, choose the plugin, and wire. Raises UsageError for a bad override."""
+    hosts = {name: machine.host for name, machine in collected.machines.items()}
+    facts = detect(collected.inventory, hosts, overrides=overrides)
+    plugin = plugin_for(facts.cni.value)
+    cluster = Cluster(
+        inventory=collected.inventory,
+        facts=facts,
+        machines=collected.machines,
+        world=collected.world,
+        plugin=plugin,
+        notes=(*collected.notes, *facts.notes, *collected.inventory.absent),
+    )
+    unroutable = plugin.unroutable(cluster.view())
+    flight = Flight(collected.world, lambda world: infra.underlay(world, unroutable))
+    return Network(plugin, infra, Diagnostor(cluster, flight)), cluster

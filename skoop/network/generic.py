@@ -1,0 +1,15 @@
+"""No cloud: nodes on plain subnets, joined by routers that know the nodes' addresses."""
+
+from __future__ import annotations
+
+from skoop.diagnose.underlay import PlainUnderlay, Underlay
+from skoop.diagnose.world import World
+from skoop.model.address import Prefix
+
+
+class PlainInfra:
+    """The null shim: nothing is known of what lies between the nodes."""
+
+    def underlay(self, world: World, unroutable: tuple[Prefix, ...]) -> Underlay:
+        """Frames go to the node that has the next hop's address."""
+        return PlainUnderlay(world, unroutable)

@@ -1,0 +1,92 @@
+"""One state, many questions: load once, then answer each request."""
+
+from __future__ import annotations
+
+from skoop.cluster.detect import Overrides as Detection
+from skoop.cluster.resolve import Target, meet, only_port, resolve
+from skoop.diagnose.cluster import Cluster
+from skoop.diagnose.diagnostor import Case
+from skoop.errors import UsageError
+from skoop.model.diagnosis import Diagnosis
+from skoop.model.packet import Proto
+from skoop.model.request import Overrides, Request
+from skoop.network.base import Network
+from skoop.network.build import Collected, build_network, read
+from skoop.network.generic import PlainInfra
+from skoop.snapshot import Snapshot
+
+_PROTOCOLS = {"tcp": Proto.TCP, "udp": Proto.UDP, "sctp": Proto.SCTP, "icmp": Proto.ICMP}
+
+
+class Session:
+    """A snapshot that has been read, and the networks built over it."""
+
+    def __init__(self, collected: Collected) -> None:
+        self._collected = collected
+        self._networks: dict[Overrides, tuple[Network, Cluster]] = {}
+
+    @classmethod
+    def open(cls, snapshot: Snapshot) -> Session:
+        """Read everything. Raises SnapshotError or InputError."""
+        return cls(read(snapshot))
+
+    def diagnose(self, request: Request) -> Diagnosis:
+        """Answer one request. Raises UsageError or EndpointError for a question that cannot be
+        asked of this cluster."""
+        network, cluster = self._network(request.overrides)
+        return network.diagnose(_case(request, cluster))
+
+    def _network(self, overrides: Overrides) -> tuple[Network, Cluster]:
+        if overrides not in self._networks:
+            detection = Detection(
+                network_plugin=overrides.network_plugin,
+                proxy_mode=overrides.proxy_mode,
+                cluster_cidr=overrides.cluster_cidr,
+            )
+            built = build_network(self._collected, PlainInfra(), detection)
+            self._networks[overrides] = built
+        return self._networks[overrides]
+
+
+def _case(request: Request, cluster: Cluster) -> Case:
+    domain = cluster.facts.cluster_domain.value
+    found = [
+        resolve(text, cluster.inventory, namespace=request.namespace, cluster_domain=domain)
+        for text in (request.src, request.dst)
+    ]
+    ends = meet(found[0], found[1])
+    return Case(
+        ends=ends,
+        proto=_PROTOCOLS[request.protocol],
+        port=_port(request, ends.destination),
+        sport=request.sport,
+        size=request.size,
+        df=request.df,
+    )
+
+
+def _port(request: Request, destination: Target) -> int:
+    """The destination port: as asked, as the endpoint says, or the only one there is."""
+    if request.protocol == "icmp":
+        return 0
+    if isinstance(request.port, int):
+        return request.port
+    if isinstance(request.port, str):
+        return _named_port(request.port, destination)
+    if destination.port:
+        return destination.port
+    only = only_port(destination)
+    if only is not None:
+        return only.port
+    raise UsageError(f"Which port of {destination.endpoint}? Give one with -p.")
+
+
+def _named_port(name: str, destination: Target) -> int:
+    service = destination.service
+    ports = {port.name: port.port for port in service.ports} if service else {}
+    if destination.pod is not None:
+        ports = {p.name: p.port for c in destination.pod.containers for p in c.ports if p.name}
+    if name in ports:
+        return ports[name]
+    known = ", ".join(sorted(filter(None, ports))) or "none"
+    raise UsageError(f"{destination.endpoint} has no port named {name!r}; it has: {known}.")

@@ -1,0 +1,14 @@
+"""Which plugin serves which CNI. A CNI not listed here is walked as plain Linux."""
+
+from __future__ import annotations
+
+from skoop.cluster.detect.facts import Cni
+from skoop.plugin.base import Plugin
+from skoop.plugin.linux import LinuxPlugin
+
+_PLUGINS: dict[Cni, type[Plugin]] = {}
+
+
+def plugin_for(cni: Cni) -> Plugin:
+    """The plugin of a CNI, or the one for plain Linux."""
+    return _PLUGINS.get(cni, LinuxPlugin)()
