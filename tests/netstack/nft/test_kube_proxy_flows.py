@@ -14,7 +14,7 @@ from skoop.netstack.nft import read_ruleset, read_text
 
 from tests.netstack.nft.driver import Fate, TestHost, first_packet, walk
 
-DATA = Path(__file__).parents[2] / "data" / "kube-proxy-nftables.jsonl.gz"
+DATA = Path(__file__).parents[2] / "data" / "kube-proxy-flows" / "nftables.jsonl.gz"
 with gzip.open(DATA, "rt") as _file:
     RECORDS = [json.loads(line) for line in _file]
 
