@@ -11,6 +11,7 @@ from skoop.snapshot.document import (
 from skoop.snapshot.limits import Limits
 from skoop.snapshot.manifest import LeftOut, Manifest
 from skoop.snapshot.raw import from_raw
+from skoop.snapshot.redaction import redact
 from skoop.snapshot.save import save
 from skoop.snapshot.snapshot import Snapshot, load
 
@@ -27,5 +28,6 @@ __all__ = [
     "from_raw",
     "load",
     "namespaces",
+    "redact",
     "save",
 ]
