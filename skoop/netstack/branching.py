@@ -37,27 +37,24 @@ def _add(group: dict[Hashable, Branch], key: Hashable, branch: Branch) -> None:
 
 def _forget(groups: dict[tuple[Guess, ...], dict[Hashable, Any]]) -> None:
     """Fold pairs of groups that differ in one last guess only, deepest first."""
+    stems = _proper_stems(groups)
     for guesses in sorted(groups, key=len, reverse=True):
-        if not guesses or guesses not in groups:
+        if not guesses or guesses not in groups or guesses in stems:
             continue
         last = guesses[-1]
         other = (*guesses[:-1], structs.replace(last, matched=not last.matched))
-        if other not in groups or _has_deeper(groups, guesses, other):
-            continue
-        if not _same(groups[guesses], groups[other]):
+        if other not in groups or other in stems or not _same(groups[guesses], groups[other]):
             continue
         del groups[other]
         target = groups.setdefault(guesses[:-1], {})
         for key, branch in groups.pop(guesses).items():
             _add(target, key, structs.replace(branch, guesses=guesses[:-1]))
+        stems = _proper_stems(groups)
 
 
-def _has_deeper(groups: Iterable[tuple[Guess, ...]], *stems: tuple[Guess, ...]) -> bool:
-    return any(
-        len(guesses) > len(stem) and guesses[: len(stem)] == stem
-        for guesses in groups
-        for stem in stems
-    )
+def _proper_stems(groups: Iterable[tuple[Guess, ...]]) -> set[tuple[Guess, ...]]:
+    """What is followed by further guesses in some group."""
+    return {guesses[:size] for guesses in groups for size in range(len(guesses))}
 
 
 def _same(left: dict[Hashable, Any], right: dict[Hashable, Any]) -> bool:

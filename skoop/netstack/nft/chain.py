@@ -26,8 +26,8 @@ from skoop.netstack.nft.world import ANYTHING, Call, Final, Flow, World
 ENGINE = "nft"
 MAX_DEPTH = 64
 """The kernel allows 16 nested jumps and no loops; a listing with more is not the kernel's."""
-MAX_WORLDS = 512
-MAX_CALLS = 200_000
+MAX_WORLDS = 128
+MAX_CALLS = 50_000
 CONNTRACK_PRIORITY = -200
 
 End = tuple[World, Final | None]
@@ -72,16 +72,16 @@ class NftChain:
         early = early and self.hook in (Hook.PREROUTING, Hook.OUTPUT)
         world = World(packet=packet, ct=view.ct, view=view, tracked=not early)
         budget = [MAX_CALLS]
-        outcomes = [self._outcome(*end) for end in self._run(self._chain, world, 0, budget)]
+        outcomes = [self._outcome(*end) for end in self._run(self._chain, world, (), budget)]
         return tuple(merge(outcomes, _outcome_key))
 
-    def _run(self, name: str, world: World, depth: int, budget: list[int]) -> list[End]:
+    def _run(self, name: str, world: World, path: tuple[str, ...], budget: list[int]) -> list[End]:
         where = f"{ENGINE} {self._table[0]} {self._table[1]} {name}"
         budget[0] -= 1
         if budget[0] < 0:
             return _give_up(world, where, "too many undecidable rules meet this packet")
-        if depth > MAX_DEPTH:
-            return _give_up(world, where, f"more than {MAX_DEPTH} nested chains")
+        if name in path or len(path) > MAX_DEPTH:
+            return _give_up(world, where, "chains that call each other without end")
         try:
             rules = self._rules(name)
         except KeyError:
@@ -91,7 +91,7 @@ class NftChain:
         for rule in rules:
             after: list[World] = []
             for one in live:
-                ends += self._apply(rule, one, depth, after, budget)
+                ends += self._apply(rule, one, (*path, name), after, budget)
             live = after if len(after) == 1 else merge(after, _world_key)
             if len(live) > MAX_WORLDS:
                 return ends + _give_up(world, where, "too many undecidable rules meet this packet")
@@ -100,7 +100,7 @@ class NftChain:
         return ends + [(one, None) for one in live]
 
     def _apply(
-        self, rule: Rule, world: World, depth: int, after: list[World], budget: list[int]
+        self, rule: Rule, world: World, path: tuple[str, ...], after: list[World], budget: list[int]
     ) -> list[End]:
         """Put the worlds that go on with the next rule into `after`; return those that ended."""
         ends: list[End] = []
@@ -110,7 +110,7 @@ class NftChain:
             elif isinstance(signal, Final):
                 ends.append((reached, signal))
             elif isinstance(signal, Call):
-                for end in self._run(signal.target, reached, depth + 1, budget):
+                for end in self._run(signal.target, reached, path, budget):
                     if end[1] is None and not signal.goto:
                         after.append(end[0])
                     else:
