@@ -27,9 +27,7 @@ from skoop.netstack.netfilter import (
 class OneNode:
     """A host that owns some addresses and routes everything else through eth1."""
 
-    def __init__(
-        self, addresses: Iterable[str], sets: dict[str, Membership] | None = None
-    ) -> None:
+    def __init__(self, addresses: Iterable[str], sets: dict[str, Membership] | None = None) -> None:
         self.own = {parse_ip(text) for text in addresses}
         self.sets = sets or {}
 
