@@ -126,7 +126,7 @@ def check_list(data: bytes, source: str, resource: str) -> bytes:
         return checked
     try:
         _LIST.decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SnapshotError(f"{source}: not a Kubernetes List: {error}") from error
     return checked
 
@@ -137,6 +137,6 @@ def check_json(data: bytes, source: str) -> bytes:
         raise SnapshotError(f"{source}: empty")
     try:
         _ANY.decode(data)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SnapshotError(f"{source}: {error}") from error
     return data

@@ -206,6 +206,7 @@ def test_a_link_out_of_a_folder_is_refused(tmp_path: Path) -> None:
             r"namespaces\[1\]: node/k1 is there twice",
         ),
         ("cloud/aliyun.json", b"[]", "cloud/aliyun.json"),
+        ("cluster/pods.json", b'{"items":[],"\xff":1}', "cluster/pods.json"),
         ("nodes/k1/host/sysctl", b"", "from-raw"),
         ("README", b"", "no cluster"),
     ],

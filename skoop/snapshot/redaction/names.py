@@ -56,11 +56,17 @@ class NameMap:
 
 def objects(lists: Mapping[str, object]) -> Iterable[tuple[str, dict[str, object]]]:
     """Every object of the decoded Lists, with its resource."""
-    for resource, content in sorted(lists.items()):
+    for resource, content in sorted(lists.items(), key=lambda pair: (_order(pair[0]), pair[0])):
         items = content.get("items") if isinstance(content, dict) else None
         for item in items if isinstance(items, list) else ():
             if isinstance(item, dict):
                 yield resource, item
+
+
+def _order(resource: str) -> int:
+    """What names are made for comes before what is named after it."""
+    first = ("namespaces", "nodes", "services", "deployments", "statefulsets", "daemonsets", "pods")
+    return first.index(resource) if resource in first else len(first)
 
 
 def new_names(lists: Mapping[str, object], others: Iterable[str]) -> dict[str, str]:

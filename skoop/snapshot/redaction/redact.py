@@ -7,6 +7,7 @@ from hashlib import sha256
 
 import msgspec
 
+from skoop.errors import SnapshotError
 from skoop.model.address import Family
 from skoop.netstack.dump import Output
 from skoop.snapshot.document import NamespaceDump, NodeDocument, encode_document
@@ -33,7 +34,9 @@ def redact(snapshot: Snapshot) -> Snapshot:
     images and volumes of pods, and the cluster's name. Left as they are: MAC addresses, label keys,
     port names, host names outside the cluster. Raises SnapshotError.
     """
-    lists = {name: msgspec.json.decode(data) for name, data in snapshot.cluster.items()}
+    lists = {
+        name: _decoded(f"cluster/{name}.json", data) for name, data in snapshot.cluster.items()
+    }
     names, addresses = replacements(snapshot)
     return Snapshot(
         manifest=msgspec.structs.replace(snapshot.manifest, cluster=""),
@@ -46,7 +49,9 @@ def redact(snapshot: Snapshot) -> Snapshot:
             for node, document in snapshot.nodes.items()
         },
         cloud={
-            provider: _json(renamed(msgspec.json.decode(data), names, system=True), addresses)
+            provider: _json(
+                renamed(_decoded(f"cloud/{provider}.json", data), names, system=True), addresses
+            )
             for provider, data in snapshot.cloud.items()
         },
         warnings=snapshot.warnings,
@@ -55,13 +60,22 @@ def redact(snapshot: Snapshot) -> Snapshot:
 
 def replacements(snapshot: Snapshot) -> tuple[NameMap, AddressMap]:
     """What `redact` replaces by what."""
-    lists = {name: msgspec.json.decode(data) for name, data in snapshot.cluster.items()}
+    lists = {
+        name: _decoded(f"cluster/{name}.json", data) for name, data in snapshot.cluster.items()
+    }
     dumps = [dump for document in snapshot.nodes.values() for dump in document.namespaces]
     addresses = AddressMap(_key(snapshot), sorted(_ranges(snapshot)))
     collected = {dump.pod for dump in dumps if dump.namespace not in SYSTEM}
     spaces = {dump.namespace for dump in dumps}
     table = new_names(lists, {*snapshot.nodes, *collected, *spaces})
     return NameMap(table, chain_names(lists, table, addresses)), addresses
+
+
+def _decoded(source: str, data: bytes) -> object:
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SnapshotError(f"{source}: {error}") from error
 
 
 def _key(snapshot: Snapshot) -> bytes:
