@@ -20,7 +20,8 @@ from skoop.diagnose.causes.table import cause_of
 from skoop.diagnose.cluster import Cluster
 from skoop.diagnose.conversation import Blocker, Client, Conversation, Question, Row
 from skoop.diagnose.flight import Flight
-from skoop.diagnose.services import service_causes
+from skoop.diagnose.meddling import meddlers
+from skoop.diagnose.service import service_causes, stale_connection
 from skoop.diagnose.verdict import Settled, settle
 from skoop.model.diagnosis import Suspicion
 from skoop.model.disposition import Direction, Level, Result, Verdict
@@ -50,20 +51,21 @@ def blame(
     if settled.verdict is Verdict.REACHABLE:
         return _noted(expectations)
     blockers = _blockers(settled.rows)
-    tried = _try(cluster, flight, client, question, settled, expectations)
+    stale = stale_connection(cluster, question, settled)
+    meddling = list(meddlers(cluster.world, settled.rows))
+    tried = _try(cluster, flight, client, question, settled, [*expectations, *meddling])
     shown = [_blocking(one.expectation, blockers) for one in tried if one.gain > _GAIN]
     nearer = [
         _blocking(one.expectation, blockers) for one in tried if one.further and one.gain <= _GAIN
     ]
     programmed = service_causes(cluster, ends, question, settled)
     direct = [cause for cause in (cause_of(cluster, b) for b in blockers) if cause is not None]
-    rest = _noted(one.expectation for one in tried if not one.further and one.gain <= _GAIN)
-    return _unique((*shown, *programmed, *_ordered(nearer, direct), *rest))
-
-
-def _ordered(nearer: list[Suspicion], direct: list[Suspicion]) -> tuple[Suspicion, ...]:
-    """Several faults at once: mending one only leads to the next."""
-    return (*nearer, *direct)
+    rest = _noted(
+        one.expectation
+        for one in tried
+        if not one.further and one.gain <= _GAIN and one.expectation not in meddling
+    )
+    return _unique((*stale, *shown, *programmed, *nearer, *direct, *rest))
 
 
 def _expectations(cluster: Cluster, rows: Iterable[Row]) -> list[Expectation]:

@@ -199,6 +199,7 @@ class Conversation:
         """
         direction = Direction.FORWARD if leg in (Leg.FIRST, Leg.DATA) else Direction.RETURN
         stop = end.stopped.stop
+        story = _ending(story, stop.disposition)
         blocker = Blocker(end.stack.id, stop, direction, leg, end.stopped.packet, end.stopped.errno)
         if stop.disposition is Disposition.INSUFFICIENT_INFO:
             return [_row(story, Result.UNKNOWN, stop.disposition, blocker)]
@@ -414,6 +415,15 @@ def disposition_of(end: End) -> Disposition:
     if isinstance(end, Left):
         return Disposition.LEFT_NETWORK
     return end.stopped.stop.disposition
+
+
+def _ending(story: _Story, disposition: Disposition) -> _Story:
+    """The story with its last packet's end as the sockets decided it."""
+    last = story.traces[-1:]
+    if not last or last[0].disposition is disposition:
+        return story
+    ended = replace(last[0], disposition=disposition)
+    return replace(story, traces=(*story.traces[:-1], ended))
 
 
 def _fresh(branch: Branch) -> Branch:

@@ -242,7 +242,13 @@ class BaseChain(Protocol):
 
 class Ruleset(Struct, frozen=True):
     """What an engine makes of one namespace's rules: the chains, and each rule that it does not
-    model (these become guesses when a packet meets them)."""
+    model (these become guesses when a packet meets them).
+
+    `text` is the dump it was made from, `engine` as in `BaseChain`, `family` None for nft.
+    """
 
     chains: tuple[BaseChain, ...] = ()
     unmodelled: tuple[Unknown, ...] = ()
+    engine: str = ""
+    family: Family | None = None
+    text: str = ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from msgspec.structs import replace
+
 from skoop.errors import ParseError
 from skoop.model.address import Family
 from skoop.netstack.dump.cache import ReadCache
@@ -108,12 +110,11 @@ def _covered(text: str, family: Family, cache: ReadCache) -> set[tuple[str, str]
 def _iptables(text: str, backend: str, family: Family) -> Ruleset:
     from skoop.netstack.iptables import read_ruleset
 
-    return read_ruleset(
-        text,
-        engine=f"iptables-{backend}",
-        family=family,
-        source=f"{_BINARIES[family]}-{backend}-save",
+    engine = f"iptables-{backend}"
+    read = read_ruleset(
+        text, engine=engine, family=family, source=f"{_BINARIES[family]}-{backend}-save"
     )
+    return replace(read, engine=engine, family=family, text=text)
 
 
 def _read_nft(
@@ -140,7 +141,7 @@ def _read_nft(
 def _nft(text: str, covered: frozenset[tuple[str, str]]) -> Ruleset:
     from skoop.netstack.nft import read_ruleset
 
-    return read_ruleset(text, covered=covered, source=NFT)
+    return replace(read_ruleset(text, covered=covered, source=NFT), engine="nft", text=text)
 
 
 def _add(

@@ -10,7 +10,7 @@ from skoop.model.disposition import Disposition
 from skoop.model.packet import Packet
 from skoop.model.trace import Evidence, StepKind
 from skoop.netstack.hooks import Scene, State
-from skoop.netstack.netfilter import Action, Fired, Hook, NatKind, View
+from skoop.netstack.netfilter import Action, Fired, Guess, Hook, NatKind, Unknown, View
 from skoop.netstack.stack import Stack
 from skoop.netstack.tracking import Tracked, attach_reply, track
 from skoop.netstack.walk.events import Branch, Errno, Reason, Stop, Stopped
@@ -44,10 +44,32 @@ def run_hook(
     stack: Stack, hook: Hook, packet: Packet, tracked: Tracked, branch: Branch, passage: Passage
 ) -> tuple[Passed | Stopped, ...]:
     """Every way a hook can go. Branches that did not split keep their weight."""
+    unseen = _unseen_rules(stack, packet, branch)
+    if unseen is not None:
+        branch, stopped = unseen
+        return (stopped, *run_hook(stack, hook, packet, tracked, branch, passage))
     plan = stack.plan(hook, packet.family)
     scene = _scene(stack, hook, tracked, branch, passage)
     states = plan.run(packet, tracked, scene)
     return tuple(_after(stack, hook, packet, state, branch, passage) for state in states)
+
+
+def _unseen_rules(stack: Stack, packet: Packet, branch: Branch) -> tuple[Branch, Stopped] | None:
+    """Rules that were not collected may drop the packet: once per namespace both is followed."""
+    why = stack.gaps.get("rulesets")
+    if not why:
+        return None
+    unknown = Unknown(f"firewall of {stack.id}", "", why)
+    if any(guess.unknown == unknown for guess in branch.guesses):
+        return None
+    passes = replace(branch, guesses=(*branch.guesses, Guess(unknown, matched=False)))
+    drops = replace(branch, guesses=(*branch.guesses, Guess(unknown, matched=True)))
+    stop = Stop(
+        disposition=Disposition.INSUFFICIENT_INFO,
+        reason=Reason.NOT_COLLECTED,
+        detail=f"the firewall rules of {stack.id} were not collected",
+    )
+    return passes, Stopped(drops, stop, packet)
 
 
 def _scene(stack: Stack, hook: Hook, tracked: Tracked, branch: Branch, passage: Passage) -> Scene:

@@ -5,9 +5,17 @@ from __future__ import annotations
 
 from skoop.netstack.netfilter import Action
 from skoop.netstack.nft.scope import Scope
-from skoop.netstack.nft.stmt.base import Statement, action, matcher
+from skoop.netstack.nft.stmt.base import NOTHING, Statement, action, matcher
 from skoop.netstack.nft.values import Json, Some
 from skoop.netstack.nft.world import ANYTHING, Doubt, Final
+
+_NO_EFFECT = {
+    ("match", "comment"),
+    ("target", "LOG"),
+    ("target", "NFLOG"),
+    ("target", "TRACE"),
+}
+"""Extensions whose parameters, which nft does not show, do not matter."""
 
 
 def undecided(why: str) -> Statement:
@@ -39,6 +47,8 @@ def compile_fwd(_json: Json, _scope: Scope) -> Statement:
 def compile_xt(json: Json, scope: Scope) -> Statement:
     """An iptables match or target; nft prints neither's parameters."""
     known = json if isinstance(json, dict) else {}
+    if (known.get("type"), known.get("name")) in _NO_EFFECT:
+        return NOTHING
     unknown = f"nft does not show the iptables extension {known.get('name', '')}".rstrip()
     why = scope.never_known(unknown).why
     return unmodelled_match(why) if known.get("type") == "match" else undecided(why)

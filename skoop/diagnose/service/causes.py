@@ -1,0 +1,213 @@
+"""Why a Service gives no backend, or one that does not answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from skoop.cluster.resolve import Ends
+from skoop.diagnose.cluster import Cluster
+from skoop.diagnose.conversation import Question, Row
+from skoop.diagnose.service.asked import PROTOCOLS, Asked, asked_for
+from skoop.diagnose.service.programmed import programmed
+from skoop.diagnose.verdict import Settled
+from skoop.findings import conntrack, endpoints, service
+from skoop.findings.base import Finding
+from skoop.model.address import Family, format_ip
+from skoop.model.diagnosis import Suspicion, Where
+from skoop.model.disposition import Direction, Result
+from skoop.model.packet import Packet, Proto
+from skoop.model.trace import Evidence
+from skoop.netstack.conntrack import tuple_of
+from skoop.netstack.walk.events import Reason
+from skoop.service import Effect, ServiceEndpoint, UnusedWhy, Via
+
+
+def service_causes(
+    cluster: Cluster, ends: Ends, question: Question, settled: Settled
+) -> tuple[Suspicion, ...]:
+    """Causes in the Service asked for, () when the destination is none or all is as it should."""
+    asked = asked_for(cluster, ends, question, settled)
+    if asked is None:
+        return tuple(_undefined_port(cluster, ends, question))
+    if asked.view.effect in (Effect.REJECT, Effect.DROP):
+        return (_no_backend(asked), *programmed(asked))
+    return (*programmed(asked), *_dead_backends(asked), *_wrong_ports(asked))
+
+
+def _where(asked: Asked) -> Where:
+    owner = asked.destination.service
+    return Where("service", f"{owner.namespace}/{owner.name}")
+
+
+def _undefined_port(cluster: Cluster, ends: Ends, question: Question) -> Iterator[Suspicion]:
+    """The Service exists, the port or its protocol does not."""
+    address = (question.family, question.dst)
+    owners = cluster.inventory.services_with_ip(address)
+    owner = ends.destination.service or (owners[0] if owners else None)
+    if owner is None or address not in owner.cluster_ips:
+        return
+    protocol = PROTOCOLS.get(Proto(question.proto), "")
+    listed = ", ".join(f"{port.port}/{port.protocol}" for port in owner.ports) or "none"
+    same = [port for port in owner.ports if port.port == question.dport]
+    finding = service.ServiceProtocolMismatch if same else service.ServicePortUndefined
+    name = f"{owner.namespace}/{owner.name}"
+    yield finding.suspect(
+        where=Where("service", name),
+        direction=Direction.FORWARD,
+        message=f"Service {name} has no port {question.dport}/{protocol}; it has {listed}",
+        evidence=(Evidence(f"Service {name} spec.ports", listed),),
+        blocking=True,
+        why="kube-proxy translates only the ports that are listed",
+        fix=f"kubectl -n {owner.namespace} get service {owner.name} -o yaml",
+    )
+
+
+def _no_backend(asked: Asked) -> Suspicion:
+    """The Service has nobody it may send this packet to."""
+    finding = _why_none(asked)
+    owner = asked.destination.service
+    unused = asked.view.unused
+    shown = tuple(Evidence(f"EndpointSlice {u.slice or owner.name}", u.text) for u in unused)
+    selector = ",".join(f"{k}={v}" for k, v in sorted(owner.selector.items())) or "none"
+    evidence = shown or (Evidence(f"Service {owner.namespace}/{owner.name} selector", selector),)
+    return finding.suspect(
+        where=_where(asked),
+        direction=Direction.FORWARD,
+        message=f"Service {owner.namespace}/{owner.name} has no backend for this client: "
+        f"{asked.view.reason}",
+        evidence=evidence,
+        blocking=True,
+        why=f"so kube-proxy on {asked.node} {asked.view.effect.value}s the connection",
+        fix=f"kubectl -n {owner.namespace} get endpointslices,pods -l {selector} -o wide",
+    )
+
+
+def _why_none(asked: Asked) -> type[Finding]:
+    whys = {unused.why for unused in asked.view.unused}
+    owner = asked.destination.service
+    if "source range" in asked.view.reason:
+        return service.SourceRangeDeny
+    if UnusedWhy.NOT_LOCAL in whys:
+        internal = asked.destination.via is Via.CLUSTER_IP
+        return service.ItpLocalNoEndpoint if internal else service.EtpLocalNoEndpoint
+    if UnusedWhy.PORT_UNRESOLVED in whys:
+        return service.NamedPortUnresolved
+    if UnusedWhy.NOT_READY in whys:
+        return endpoints.EndpointsAllUnready
+    if UnusedWhy.TERMINATING in whys:
+        return endpoints.EndpointsOnlyTerminating
+    if UnusedWhy.WRONG_FAMILY in whys:
+        return endpoints.EndpointsWrongFamily
+    if UnusedWhy.HINTS in whys:
+        return service.TopologyFilterEmpty
+    matches = owner.selector and not any(
+        each.namespace == owner.namespace
+        and all(each.labels.get(k) == v for k, v in owner.selector.items())
+        for each in asked.cluster.inventory.pods
+    )
+    return endpoints.SelectorMatchesNothing if matches else endpoints.EndpointsNone
+
+
+def _dead_backends(asked: Asked) -> Iterator[Suspicion]:
+    """Backends the API lists and no pod has: the slice is behind the pods."""
+    for backend in asked.view.backends:
+        endpoint = backend.endpoint
+        if not endpoint.pod[1]:
+            continue
+        owner = asked.cluster.inventory.pod(*endpoint.pod)
+        if owner is not None and (endpoint.address in owner.ips or owner.host_network):
+            continue
+        text = f"{endpoint} for pod {'/'.join(endpoint.pod)}"
+        now = "which does not exist" if owner is None else f"which has {_ips(owner.ips)}"
+        yield endpoints.SliceStale.suspect(
+            where=_where(asked),
+            direction=Direction.FORWARD,
+            message=f"An EndpointSlice lists {text}, {now}",
+            evidence=(Evidence(f"EndpointSlice {endpoint.slice}", text),),
+            blocking=_fails_at(asked, endpoint),
+            why="connections that get this backend go nowhere",
+            fix="kubectl get endpointslices -A | grep " + format_ip(*endpoint.address),
+        )
+
+
+def _ips(addresses: tuple[tuple[Family, int], ...]) -> str:
+    return ", ".join(format_ip(*address) for address in addresses) or "no address"
+
+
+def _fails_at(asked: Asked, endpoint: ServiceEndpoint) -> bool:
+    """Whether a failing branch was sent to an endpoint."""
+    return any(
+        (packet.dst, packet.dport) == (endpoint.address[1], endpoint.port)
+        for row in asked.settled.rows
+        if row.result is not Result.OK
+        for packet in _sent(row)
+    )
+
+
+def _sent(row: Row) -> Iterator[Packet]:
+    for trace in row.traces[:1]:
+        for hop in trace.hops:
+            yield hop.packet_out
+
+
+def _wrong_ports(asked: Asked) -> Iterator[Suspicion]:
+    """A backend refuses because the Service sends to a port its pod has not open."""
+    owner = asked.destination.service
+    for row in asked.settled.rows:
+        stops = [b.stop for b in row.blockers if b.stop.reason is Reason.NO_LISTENER]
+        if row.result is not Result.REFUSED or row.at is None or not stops:
+            continue
+        stack = asked.cluster.world.stacks[row.server]
+        open_ports = sorted(
+            {s.port for s in stack.namespace.sockets if s.proto == asked.question.proto}
+        )
+        same = stack.sockets.at(asked.question.proto, row.at.dport)
+        if same or not open_ports:
+            continue
+        target = asked.destination.port.target_port or asked.destination.port.port
+        listed = ", ".join(map(str, open_ports))
+        yield service.TargetportMismatch.suspect(
+            where=_where(asked),
+            direction=Direction.FORWARD,
+            message=f"Service {owner.namespace}/{owner.name} sends to port {row.at.dport} of "
+            f"{row.server}, which listens on {listed}",
+            evidence=(
+                Evidence(f"Service {owner.namespace}/{owner.name}", f"targetPort: {target}"),
+                Evidence(f"ss -lntu in {row.server}", f"open: {listed}"),
+            ),
+            blocking=True,
+            fix=f"set targetPort of Service {owner.name} to the port the program listens on",
+        )
+        return
+
+
+def stale_connection(
+    cluster: Cluster, question: Question, settled: Settled
+) -> tuple[Suspicion, ...]:
+    """A collected connection entry that still sends this very flow to an old backend."""
+    if question.proto != Proto.UDP or question.sport <= 0:
+        return ()
+    for row in settled.rows:
+        if row.result is Result.OK:
+            continue
+        for trace in row.traces[:1]:
+            for hop in trace.hops:
+                known = cluster.world.stacks[hop.node].connections
+                entry = known.get(tuple_of(hop.packet_in))
+                if entry is not None and entry.reply.src != hop.packet_in.dst:
+                    return (_stale(hop.node, entry.raw, entry.reply.src, question.family),)
+    return ()
+
+
+def _stale(node: str, raw: str, backend: int, family: Family) -> Suspicion:
+    kind, _, name = node.partition("/")
+    old = format_ip(family, backend)
+    return conntrack.StaleUdpEntry.suspect(
+        where=Where(kind, name),
+        direction=Direction.FORWARD,
+        message=f"A connection entry on {kind} {name} still sends this flow to {old}",
+        evidence=(Evidence(f"conntrack on {node}", raw),),
+        blocking=True,
+        why="translations are decided once, by the first packet of a flow, and kept with it",
+        fix=f"conntrack -D -p udp --reply-src {old}",
+    )
