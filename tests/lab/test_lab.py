@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import random
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,11 +15,11 @@ from skoop.findings import catalogue
 from tests.lab import recorded
 from tests.lab.build import build
 from tests.lab.cni import plugin_folder
-from tests.lab.differential import Tally, run_round
+from tests.lab.differential import Tally, keep, run_round, shrink
 from tests.lab.effect import effect_of, flavours
 from tests.lab.faults import CATALOGUE, Fault
 from tests.lab.generate import random_cluster, standard
-from tests.lab.judge import Opinion, judge
+from tests.lab.judge import Answer, Opinion, judge
 from tests.lab.predict import by_command
 from tests.lab.probe import Hit, shoot
 from tests.lab.queries import Query, behind, shot
@@ -80,7 +82,7 @@ def test_a_clean_cluster_works(name: str) -> None:
 
 def _healthy(cluster: Cluster) -> list[Query]:
     """Questions that every clean cluster answers."""
-    found = []
+    found: list[Query] = []
 
     def add(src: str, dst: str, port: int, protocol: str = "tcp", size: int = 0) -> None:
         identity = f"q{len(found)}"
@@ -146,7 +148,7 @@ def test_a_seed_is_one_round(seed: int) -> None:
     assert random_cluster(random.Random(seed)) == random_cluster(random.Random(seed))
 
 
-def _answer(*outcomes: tuple[str, str, str], ends: tuple[str, ...] = ()) -> dict[str, object]:
+def _answer(*outcomes: tuple[str, str, str], ends: tuple[str, ...] = ()) -> dict[str, Any]:
     rows = []
     for result, server, seen in outcomes:
         kind, _, name = server.partition("/")
@@ -232,3 +234,27 @@ def test_every_fault_fits_a_standard_cluster() -> None:
         if not any(recorded.aim(candidate, c, rng) for c in flavours("legacy")):
             lonely.append(candidate.name)
     assert lonely == []
+
+
+@pytest.mark.lab
+@real_kernel
+def test_a_disagreement_is_shrunk(tmp_path: Path) -> None:
+    """A simulator that says "refused" to everything is wrong about the smallest cluster too."""
+
+    def stubborn(_: Path, queries: Sequence[Query]) -> list[Answer]:
+        return [_answer(("refused", "", "")) for _ in queries]
+
+    played = random_round(3)
+    tally = Tally()
+    cases = run_round(played, stubborn, tmp_path / "snapshot", tally)
+    wrong = next(c for c in cases if c.opinion is Opinion.DISAGREE and c.query.dst[:3] == "pod")
+    small = shrink(played, wrong.query, stubborn)
+    assert small.injections == ()
+    assert small.queries == (wrong.query,)
+    assert not small.cluster.services
+    assert {p.id for p in small.cluster.pods} == {wrong.query.src, wrong.query.dst} & {
+        p.id for p in played.cluster.pods
+    }
+    home = keep(small, wrong, tmp_path / "snapshot", tmp_path / "results")
+    assert from_json((home / "round.json").read_bytes()) == small
+    assert (home / "snapshot" / "nodes").is_dir()
