@@ -42,9 +42,12 @@ def read_namespace(
     source: str = "",
     cache: ReadCache | None = None,
 ) -> Namespace:
-    """Everything the commands told. `outputs` is keyed by the command as typed
-    ("ip -j -d link"), by path for files ("/proc/net/tcp"), "sysctl" for settings. Nothing here raises: what is missing or cannot be read becomes a
-    `Gap`, which names `source` (default: the id) and the command."""
+    """Everything the commands told.
+
+    `outputs` is keyed by the command as typed ("ip -j -d link"), by path for files
+    ("/proc/net/tcp"), and "sysctl" for settings. Nothing here raises: what is missing or cannot be
+    read becomes a `Gap`, which names `source` (default: the id) and the command.
+    """
     reader = _Reading(by_canonical_name(outputs), source or id, cache or ReadCache())
     rulesets, firewall_gaps = read_firewalls(outputs, reader.source, reader.cache)
     ipsets, set_gaps = read_sets(
