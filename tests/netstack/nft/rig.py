@@ -55,9 +55,13 @@ class Rig:
         for end, inner, peer in (("cc", "rc", client), ("ss", "rs", server)):
             commands.ip(router, f"link add {inner} type veth peer name {end} netns {peer.path}")
         commands.ip(
-            router, "link set lo up", f"addr add {ROUTER_C}/24 dev rc", f"addr add {ROUTER_S}/24 dev rs",
-            "link set rc up", "link set rs up",
-        )  # fmt: skip
+            router,
+            "link set lo up",
+            f"addr add {ROUTER_C}/24 dev rc",
+            f"addr add {ROUTER_S}/24 dev rs",
+            "link set rc up",
+            "link set rs up",
+        )
         commands.ip(client, f"addr add {CLIENT}/24 dev cc", "link set cc up", "link set lo up")
         commands.ip(server, *(f"addr add {one}/24 dev ss" for one in SERVERS), "link set ss up")
         commands.ip(server, "link set lo up", f"addr add {STRAY}/32 dev lo")

@@ -11,7 +11,6 @@ import pytest
 from skoop.model.address import Family
 from skoop.netstack.conntrack import CtStatus
 from skoop.netstack.nft import read_ruleset, read_text
-
 from tests.netstack.nft.driver import Fate, TestHost, first_packet, walk
 
 DATA = Path(__file__).parents[2] / "data" / "kube-proxy-flows" / "nftables.jsonl.gz"

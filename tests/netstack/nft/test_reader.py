@@ -184,6 +184,11 @@ def test_the_list_of_what_is_modelled():
     assert "unread" not in names
 
 
+def test_extensions_of_iptables_without_effect_need_no_parameters():
+    expr = [{"xt": {"type": "match", "name": "comment"}}, {"xt": {"type": "target", "name": "LOG"}}]
+    assert read(base(), entry("rule", chain="c", expr=expr)).unmodelled == ()
+
+
 def _meet(ruleset: Ruleset) -> None:
     packet = Packet(family=Family.V4, proto=6, src=1, dst=2, sport=40000, dport=80, flags=2)
     for chain in ruleset.chains:
@@ -241,15 +246,13 @@ def test_any_rule_and_any_elements_can_be_met(expr, elements):
     _meet(ruleset)
 
 
-WORDS = st.lists(
-    st.sampled_from(
-        "table ip inet t { } chain c set map type filter hook input priority 0 ; policy accept \n "
-        'tcp dport 80 , ip saddr 10.0.0.0/8 . vmap @s elements = : jump ct state new | & "x" != '
-        "numgen random mod 2 dnat to limit rate 5/second counter comment drop ( ) / meta mark set "
-        "fib daddr local reject with add quota over log prefix 0x1-0x5 [fd00::1]:80 #".split(" ")
-    ),
-    max_size=40,
-)
+_WORDS = """
+table ip inet t { } chain c set map type filter hook input priority 0 ; policy accept tcp dport 80 ,
+ip saddr 10.0.0.0/8 . vmap @s elements = : jump ct state new | & "x" != numgen random mod 2 dnat to
+limit rate 5/second counter comment drop ( ) / meta mark set fib daddr local reject with add quota
+over log prefix 0x1-0x5 [fd00::1]:80 #
+"""
+WORDS = st.lists(st.sampled_from((*_WORDS.split(), "\n")), max_size=40)
 
 
 @settings(max_examples=200, deadline=None)

@@ -139,15 +139,15 @@ def test_decided_rules(rules, expected):
         "ct expiration > 30s drop",
         "ip id 5 drop",
         "rt mtu 1500 drop",
-        "osf name \"Linux\" drop",
+        'osf name "Linux" drop',
         "frobnicate",
-        "xt match \"string\" drop",
-        "xt target \"CHECKSUM\"",
+        'xt match "string" drop',
+        'xt target "CHECKSUM"',
         "synproxy mss 1460",
         "ip saddr @absent drop",
         "jump absent",
     ],
-)  # fmt: skip
+)
 def test_undecidable_rules_go_both_ways(rules):
     outcomes = evaluate(rules)
     assert {outcome.action for outcome in outcomes} >= {Action.ACCEPT, Action.DROP}
@@ -162,14 +162,14 @@ def test_undecidable_rules_go_both_ways(rules):
     [
         "meta priority 1:2 tcp dport 81 drop",
         "tcp dport 81 meta priority 1:2 drop",
-        "meta priority 1:2 counter log prefix \"x\"",
+        'meta priority 1:2 counter log prefix "x"',
         "meta priority 1:2 accept",
         "meta priority 1:2 jump empty",
         "meta priority 1:2 jump returner",
         "meta priority 1:2 drop\ndrop",
         "meta priority 1:2 meta mark set 0x1\nmeta mark set 0x2",
     ],
-)  # fmt: skip
+)
 def test_a_doubt_that_does_not_matter_is_forgotten(rules):
     outcome = only(evaluate(rules))
     assert outcome.action is (Action.DROP if rules.endswith("\ndrop") else Action.ACCEPT)
@@ -217,9 +217,12 @@ def test_a_port_that_is_drawn(port, rule, decided):
         ("numgen random mod 3 vmap { 0 : drop, 1 : jump dropper }", 2 / 3),
         ("numgen random mod 2 == 0 numgen random mod 2 == 0 drop", 0.25),
         ("meta mark set numgen random mod 3\nmeta mark != 2 drop", 2 / 3),
-        ("numgen random mod 2 == 0 meta mark set 0x1\nmeta mark 0x1 numgen inc mod 2 == 1 drop", 0.25),
+        (
+            "numgen random mod 2 == 0 meta mark set 0x1\nmeta mark 0x1 numgen inc mod 2 == 1 drop",
+            0.25,
+        ),
     ],
-)  # fmt: skip
+)
 def test_random_choices_have_weights(rules, share):
     outcomes = evaluate(rules)
     assert not any(outcome.guesses for outcome in outcomes)
@@ -241,11 +244,16 @@ def address(text: str) -> int:
         ("dnat ip to 10.1.1.1:80-90", ("DNAT", "10.1.1.1", "10.1.1.1", 80, 90, False)),
         ("dnat ip to 10.1.1.1-10.1.1.9 random", ("DNAT", "10.1.1.1", "10.1.1.9", 0, 0, True)),
         ("dnat ip to 10.1.1.0/24", ("DNAT", "10.1.1.0", "10.1.1.255", 0, 0, False)),
-        ("dnat ip to ip saddr map { 10.0.0.9 : 10.1.1.2 . 99 }",
-         ("DNAT", "10.1.1.2", "10.1.1.2", 99, 99, False)),
-        ("redirect to :tcp dport map { 80 : 8080 }", ("REDIRECT", "0.0.0.0", "0.0.0.0", 8080, 8080, False)),
+        (
+            "dnat ip to ip saddr map { 10.0.0.9 : 10.1.1.2 . 99 }",
+            ("DNAT", "10.1.1.2", "10.1.1.2", 99, 99, False),
+        ),
+        (
+            "redirect to :tcp dport map { 80 : 8080 }",
+            ("REDIRECT", "0.0.0.0", "0.0.0.0", 8080, 8080, False),
+        ),
     ],
-)  # fmt: skip
+)
 def test_destination_nat(rule, expected):
     outcome = only(evaluate(rule, kind="nat", hook="prerouting", priority="dstnat"))
     assert outcome.action is Action.NAT
@@ -274,13 +282,19 @@ def test_nat_of_the_other_family_lets_the_rule_go_on():
     [
         ("reject", TCP, "icmp-port-unreachable"),
         ("reject with icmpx admin-prohibited", TCP, "icmp-admin-prohibited"),
-        ("reject with icmpx host-unreachable", first_packet("udp", "fd00::9", "fd00::1", 53),
-         "icmp6-addr-unreachable"),
-        ("reject with icmpv6 policy-fail", first_packet("udp", "fd00::9", "fd00::1", 53),
-         "icmp6-policy-fail"),
+        (
+            "reject with icmpx host-unreachable",
+            first_packet("udp", "fd00::9", "fd00::1", 53),
+            "icmp6-addr-unreachable",
+        ),
+        (
+            "reject with icmpv6 policy-fail",
+            first_packet("udp", "fd00::9", "fd00::1", 53),
+            "icmp6-policy-fail",
+        ),
         ("reject with tcp reset", TCP, "tcp-reset"),
     ],
-)  # fmt: skip
+)
 def test_what_a_reject_answers(reject, packet, expected):
     assert only(evaluate(reject, packet)).reject_with == expected
 
