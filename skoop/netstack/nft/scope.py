@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -102,8 +102,7 @@ class Scope:
         self, json: Json, key: DataType, kind: str, read: Callable[[Json], tuple[Json, Any]]
     ) -> Elements:
         if not isinstance(json, str):
-            listed = json["set"]
-            return _index(listed if isinstance(listed, list) else [listed], key, read)
+            return _index(json["set"], key, read)
         name = json.removeprefix("@")
         cached = self._compiled.get((name, kind))
         if cached is None:
@@ -126,9 +125,9 @@ def _member(entry: Json) -> tuple[Json, Any]:
     return entry, True
 
 
-def _index(
-    entries: Iterable[Json], key: DataType, read: Callable[[Json], tuple[Json, Any]]
-) -> Elements:
+def _index(listed: Json, key: DataType, read: Callable[[Json], tuple[Json, Any]]) -> Elements:
+    """Index the elements; nft prints a single one without a list around it."""
+    entries = listed if isinstance(listed, list) else [listed]
     pairs: list[tuple[Any, Any]] = []
     default: Any = MISSING
     for entry in entries:

@@ -223,7 +223,7 @@ _OBJECTS = """
   map verdicts {
     type ipv4_addr . inet_service : verdict
     elements = { 10.77.2.2 . 5001 : jump sub1, 10.77.9.9 . 5002 : goto sub2,
-		     10.77.2.3 . 5003 : drop }
+                 10.77.2.3 . 5003 : drop }
   }
   map backends {
     type ipv4_addr . inet_service : ipv4_addr . inet_service

@@ -177,6 +177,47 @@ def test_a_rule_of_unreadable_text_is_named():
     assert len(found.chains) == 1
 
 
+def test_text_with_handles_devices_and_remarks():
+    text = """# Warning: table ip filter is managed by iptables-nft, do not touch!
+table inet t { # handle 4
+	flowtable f { # handle 9
+		hook ingress priority filter
+		devices = { "eth0", "lo" }
+	}
+	limit slow { # handle 3
+		rate over 10/second burst 5 packets
+	}
+	quota much { # handle 8
+		over 10 mbytes used 20 mbytes
+	}
+	ct helper ftp-standard { # handle 7
+		type "ftp" protocol tcp
+		l3proto inet
+	}
+	chain in { # handle 1
+		comment "first"
+		type filter hook ingress devices = { "eth0", "lo" } priority filter; policy accept;
+		drop # handle 5
+	}
+	chain c { # handle 2
+		type filter hook input priority filter + 1; policy accept;
+		limit name "slow" drop # handle 6
+		ct helper set "ftp-standard"
+		quota name "much" drop comment "over"
+	}
+}
+"""
+    found = read_text(text, covered=NOTHING, source="x")
+    (chain,) = found.chains
+    assert (chain.name, chain.priority) == ("inet t c", 1)
+    (ingress,) = found.unmodelled
+    assert (ingress.where, ingress.rule) == ("nft inet t in", "drop")
+    packet = Packet(family=Family.V4, proto=6, src=1, dst=2, sport=40000, dport=80, flags=2)
+    view = View(hook=Hook.INPUT, host=HOST, ct=new_connection(packet), iif="eth0")
+    (outcome,) = chain.evaluate(packet, view)
+    assert outcome.fired[-1].rule == 'quota name "much" drop comment "over"'
+
+
 def test_the_list_of_what_is_modelled():
     names = modelled()
     assert names == tuple(sorted(names))

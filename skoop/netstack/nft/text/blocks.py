@@ -108,7 +108,7 @@ def _base(cursor: Cursor, chain: RawChain) -> None:
     cursor.expect("hook")
     chain.hook = cursor.word()
     while not cursor.accept("priority"):
-        if cursor.at_line_end:
+        if cursor.at_end or cursor.now.kind == "newline":
             raise cursor.error("a priority belongs here")
         cursor.take()
     priority = []

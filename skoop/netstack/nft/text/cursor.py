@@ -12,6 +12,8 @@ _TOKEN = re.compile(
     r"""(?P<space>[ \t\r]+)|(?P<newline>\n)|(?P<string>"[^"\n]*")|(?P<raw>@[a-z]+,\d+,\d+)"""
     r"""|(?P<mark>[{},;()]|==|!=|<=|>=|<<|>>|[<>&|^=!])|(?P<word>[^\s{},;()"&|^=!<>]+)"""
 )
+_HANDLE = re.compile(r"# handle \d+$", re.MULTILINE)
+"""What `nft -a` adds."""
 END = ""
 
 
@@ -30,6 +32,7 @@ LAST = Token("newline", END, 0, 0)
 def tokens(text: str, source: str) -> list[Token]:
     """Cut a listing; a character that belongs nowhere raises ParseError."""
     found: list[Token] = []
+    text = _HANDLE.sub(lambda match: " " * len(match.group()), text)
     place, line = 0, 1
     while place < len(text):
         match = _TOKEN.match(text, place)
