@@ -9,7 +9,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from msgspec import Struct
 
@@ -101,17 +101,19 @@ class Rig:
     def listing(self, *options: str) -> str:
         return commands.run(self.router, ("nft", *options, "list", "ruleset"))
 
-    def send(self, probe: Probe) -> Seen:
-        """Send one datagram and see what became of it."""
+    def send(self, probe: Probe, *, local: bool = False) -> Seen:
+        """Send one datagram, from the client or the router itself, and see what became of it."""
         commands.run(self.router, ("conntrack", "-F"))
         before = counters(self.listing("-j"))
-        with inside(self._ns["client"]):
+        with inside(self._ns["router" if local else "client"]):
             client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         with client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            client.bind((CLIENT, probe.sport))
+            client.bind((ROUTER_S if local else CLIENT, probe.sport))
             client.connect((probe.address, probe.port))
-            client.send(struct.pack("B", 7) * probe.payload)
+            # A drop in OUTPUT is told to the sender as EPERM.
+            with suppress(PermissionError):
+                client.send(struct.pack("B", 7) * probe.payload)
             result, to, source = self._await(client)
         after = counters(self.listing("-j"))
         moved = frozenset(rule for rule, count in after.items() if count > before[rule])

@@ -242,9 +242,10 @@ class Probe(Struct, frozen=True):
 
 
 class Generator:
-    """A ruleset and probes from a seed."""
+    """A ruleset and probes from a seed, for forwarded packets or for the router's own."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, local: bool = False) -> None:
+        self.local = local
         self.random = Random(seed)
         self.count = 0
 
@@ -265,7 +266,8 @@ class Generator:
         )
 
     def _rule(self, ends: tuple[str, ...], end_share: float) -> str:
-        matches = self.random.sample(_MATCHES, self.random.choice((0, 1, 1, 1, 2, 2)))
+        pool = tuple(m for m in _MATCHES if "skuid" not in m) if self.local else _MATCHES
+        matches = self.random.sample(pool, self.random.choice((0, 1, 1, 1, 2, 2)))
         parts = [self._fill(match) for match in matches]
         if self.random.random() < 0.1:
             parts.append("update @seen { ip saddr }")
@@ -294,28 +296,46 @@ class Generator:
         plain = tuple(end for end in _ENDS if "sub" not in end and "@verdicts" not in end)
         upper = tuple(end for end in _ENDS if "sub1" not in end and "@verdicts" not in end)
         no_call = tuple(end for end in _DNATS if "natsub" not in end)
-        prio = self.random.choice(("-350", "-150", "-99", "0"))
-        policy = self.random.choice(("accept", "accept", "accept", "drop"))
+        entry = self._sending(no_call) if self.local else self._receiving()
         chains = (
             self._chain("sub2", "", plain, 0.3),
             self._chain("sub1", "", upper, 0.3),
             self._chain("natsub", "", no_call, 0.6),
             self._chain("postsub", "", ("masquerade", "snat ip to 10.77.2.1", "return"), 0.6),
-            self._chain("pre", f"type filter hook prerouting priority {prio};", _ENDS, 0.3),
-            self._chain("npre", "type nat hook prerouting priority -100;", _DNATS, 0.7),
-            self._chain("inp", "type filter hook input priority 0;", _ENDS, 0.3),
-            self._chain(
-                "forw", f"type filter hook forward priority 0; policy {policy};", _ENDS, 0.4
-            ),
+            *entry,
             self._chain("npost", "type nat hook postrouting priority 100;", _SNATS, 0.7),
         )
         family = self.random.choice(("ip", "inet", "inet"))
         return f"table {family} t {{{_OBJECTS}" + "\n".join(chains) + "\n}\n"
 
+    def _receiving(self) -> tuple[str, ...]:
+        prio = self.random.choice(("-350", "-150", "-99", "0"))
+        policy = self.random.choice(("accept", "accept", "accept", "drop"))
+        forward = f"type filter hook forward priority 0; policy {policy};"
+        return (
+            self._chain("pre", f"type filter hook prerouting priority {prio};", _ENDS, 0.3),
+            self._chain("npre", "type nat hook prerouting priority -100;", _DNATS, 0.7),
+            self._chain("inp", "type filter hook input priority 0;", _ENDS, 0.3),
+            self._chain("forw", forward, _ENDS, 0.4),
+        )
+
+    def _sending(self, dnats: tuple[str, ...]) -> tuple[str, ...]:
+        """Chains for the router's own packets. The ICMP of its rejects passes them too, uncounted;
+        a redirect would lead back through PREROUTING."""
+        kind = self.random.choice(("filter", "route"))
+        prio = self.random.choice(("-350", "-150", "-99", "0"))
+        remote = tuple(end for end in dnats if "redirect" not in end)
+        head = f"type {kind} hook output priority {prio};\n    meta l4proto icmp accept"
+        return (
+            self._chain("out", head, _ENDS, 0.3),
+            self._chain("nout", "type nat hook output priority -100;", remote, 0.7),
+        )
+
     def probe(self) -> Probe:
         """A datagram to any address the router could meet."""
+        routers = (ROUTER_C, ROUTER_S)
         return Probe(
-            self.random.choice((*SERVERS, "10.77.9.9", ROUTER_C, ROUTER_S)),
+            self.random.choice((*SERVERS, "10.77.9.9", *(() if self.local else routers))),
             self.random.choice(PORTS),
             self.random.choice((33333, 44444)),
             self.random.choice((0, 10, 20)),
