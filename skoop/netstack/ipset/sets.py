@@ -192,15 +192,24 @@ class IpSet(Struct, frozen=True):
         if kind is Dimension.BARE_PORT:
             if port >= 0 or packet.proto not in (Proto.TCP, Proto.UDP):
                 return True
-            ports = [one for one in group if isinstance(one, int)]
-            return not any(port_within(port, one, one) is None for one in ports)
+            return not _drawn_from(port, [one for one in group if isinstance(one, int)])
         if packet.proto in _ICMP:
             return packet.icmp.type >= 0 or not _of_protocol(group, packet.proto)
         if packet.proto not in _WITH_PORTS or port >= 0:
             return True
-        return not any(
-            port_within(port, one, one) is None for one in _of_protocol(group, packet.proto)
-        )
+        return not _drawn_from(port, _of_protocol(group, packet.proto))
+
+
+def _drawn_from(port: int, ports: list[int]) -> bool:
+    """Whether a port drawn at random may well be one of these, taken as ranges."""
+    low = high = -1
+    for one in [*sorted(ports), 1 << 17]:
+        if one != high + 1:
+            if low >= 0 and port_within(port, low, high) is not False:
+                return True
+            low = one
+        high = one
+    return False
 
 
 def _is_physdev(key: Key) -> bool:

@@ -92,15 +92,20 @@ class _Reader:
         self.target: _Module | None = None
         self.jump: Target | None = None
         self.current: _Module | None = None
+        self.problem = ""
 
     def read(self, words: _Words) -> None:
+        """Goes on after a word that is not understood, so that the target is known all the same."""
         inverted = False
         while words.more():
             word = words.next()
             if word == "!":
                 inverted = True
                 continue
-            self.word(word, words, inverted=inverted)
+            try:
+                self.word(word, words, inverted=inverted)
+            except ValueError as error:
+                self.problem = self.problem or str(error)
             inverted = False
 
     def word(self, word: str, words: _Words, *, inverted: bool) -> None:
@@ -223,11 +228,7 @@ def read_words(words: list[str], family: Family, chains: frozenset[str]) -> Read
     """Interpret the words after `-A CHAIN`. Never raises: what is not understood becomes
     `problem`, together with the parts that were."""
     reader = _Reader(family, chains)
-    problem = ""
-    try:
-        reader.read(_Words(words))
-    except ValueError as error:
-        problem = str(error)
+    reader.read(_Words(words))
     matches, target = reader.finish()
     has_target = reader.jump is not None or reader.target is not None
-    return Reading(reader.head, matches, target, has_target, problem)
+    return Reading(reader.head, matches, target, has_target, reader.problem)

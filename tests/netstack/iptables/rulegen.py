@@ -182,7 +182,8 @@ class Generator:
         value, mask = draw.randrange(4), draw.choice((1, 2, 3, 0xFF))
         choices = [
             "-j ACCEPT", "-j RETURN", "", f"-j MARK --set-xmark {value}/{mask}",
-            f"-j MARK --{self.pick('or', 'and', 'xor')}-mark {value}", f"-j MARK --set-mark {value}",
+            f"-j MARK --{self.pick('or', 'and', 'xor')}-mark {value}",
+            f"-j MARK --set-mark {value}",
             f"-j CONNMARK --set-xmark {value}/{mask}", "-j NFLOG --nflog-group 9",
             "-j CONNMARK --save-mark --nfmask 0x3 --ctmask 0x3",
             "-j CONNMARK --restore-mark --nfmask 0x1 --ctmask 0x3",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -78,10 +79,8 @@ class Simulation:
         self.ct = new_connection(packet)
         self.packet = packet
         arrived = None
-        try:
+        with suppress(Dropped):
             arrived = self._route(local=local)
-        except Dropped:
-            pass
         named = "\n".join(f"[1:1] {line}" for line in self.fired)
         return Predicted(hits(named), arrived)
 
