@@ -49,7 +49,10 @@ def _vxlan_for(stack: Stack, packet: Packet) -> Tunnel | None:
     devices = [
         link
         for link in stack.tunnel_devices("vxlan")
-        if link.vxlan is not None and link.vxlan.port == packet.dport and link.up
+        if link.vxlan is not None
+        and link.vxlan.port == packet.dport
+        and link.up
+        and packet.family in _families(link.vxlan)
     ]
     if not devices:
         return None
@@ -58,6 +61,14 @@ def _vxlan_for(stack: Stack, packet: Packet) -> Tunnel | None:
             return Tunnel(link)
     known = ", ".join(f"{link.name} has {link.vxlan.vni}" for link in devices if link.vxlan)
     return Tunnel(None, f"no vxlan device has VNI {packet.vni} ({known})")
+
+
+def _families(vxlan: Vxlan) -> tuple[Family, ...]:
+    """The outer families a device has a socket for: that of its ends, IPv4 without any."""
+    if vxlan.external:
+        return (Family.V4, Family.V6)
+    end = vxlan.local or vxlan.remote
+    return (end[0] if end else Family.V4,)
 
 
 def _ip_tunnel_for(stack: Stack, packet: Packet) -> Tunnel | None:
