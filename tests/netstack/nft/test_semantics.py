@@ -113,6 +113,7 @@ def only(outcomes: tuple[Outcome, ...]) -> Outcome:
         ("ct status ! dnat drop", Action.DROP),
         ("ct mark set 0x7\nct mark & 0x3 == 0x3 drop", Action.DROP),
         ("meta mark set 0xf0\nmeta mark >> 4 == 0xf drop", Action.DROP),
+        ("meta mark set 0xf0\nmeta mark << 28 == 0x0 drop", Action.DROP),
         ('iifname "eth*" drop', Action.DROP),
         ('iifname "eth\\*" drop', Action.ACCEPT),
         ('oifname != "lo" drop', Action.DROP),

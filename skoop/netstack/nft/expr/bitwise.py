@@ -50,12 +50,8 @@ def compile_xor(json: Json, scope: Scope, want: DataType) -> Expr:
 
 def compile_left(json: Json, scope: Scope, want: DataType) -> Expr:
     """`a << n`, within the register's width."""
-
-    def shift(value: int, by: int) -> int:
-        width = scope.expression(json[0], want).type.width
-        return value << min(max(by, 0), MAX_SHIFT) & ((1 << width) - 1)
-
-    return _binary(json, scope, want, shift)
+    mask = (1 << scope.expression(json[0], want).type.width) - 1
+    return _binary(json, scope, want, lambda value, by: value << min(max(by, 0), MAX_SHIFT) & mask)
 
 
 def compile_right(json: Json, scope: Scope, want: DataType) -> Expr:

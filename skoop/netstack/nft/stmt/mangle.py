@@ -95,9 +95,10 @@ def _payload(key: Json, what: Json, value: Json, scope: Scope) -> Statement:
             return NOTHING
         raise UnmodelledError(f"setting {what.get('protocol')} {what.get('field')}"[:60])
     target = scope.expression(key, OPAQUE)
+    mask = (1 << target.type.width) - 1
 
     def guarded(world: World, number: int) -> World:
-        return world if target.get(world) is BREAK else setter(world, number)
+        return world if target.get(world) is BREAK else setter(world, number & mask)
 
     return _assign(value, scope, target.type, guarded)
 

@@ -102,7 +102,10 @@ def _compile(json: Json, scope: Scope, kind: NatKind) -> Statement:
         unknown = next((u for v in values if v is not None and (u := first_unknown(v))), None)
         if unknown is not None:
             return world, Doubt(f"the translation is not known: {unknown.why}", ANYTHING)
-        target = _target(*values)
+        try:
+            target = _target(*values)
+        except (UnmodelledError, ValueError):
+            return world, Doubt("the translation cannot be read", ANYTHING)
         nat = Nat(kind, *target, random=random, prefix_length=length)
         return world, Final(Action.NAT, _describe(kind, world.packet, target), nat=nat)
 
