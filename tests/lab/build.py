@@ -58,8 +58,13 @@ def _settle(namespace: Netns, *, dual_stack: bool) -> None:
 
 
 def _underlay(lab: Lab) -> None:
-    """One bridge for each subnet, and the router between them, in one namespace."""
-    cluster, lines = lab.cluster, ["link set lo up"]
+    """One bridge for each subnet, and the router between them, in one namespace.
+
+    What the router does with addresses beyond it no diagnosis can know; here it is silent.
+    """
+    cluster, lines = lab.cluster, ["link set lo up", "route add blackhole default"]
+    if cluster.dual_stack:
+        lines.append("route add blackhole ::/0")
     for subnet in sorted({0, *(n.subnet for n in cluster.nodes)}):
         lines += [
             f"link add br{subnet} type bridge",

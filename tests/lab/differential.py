@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from tests.lab.faults import find
-from tests.lab.judge import Answer, Case, Key, Opinion, blamed, differs, judge
+from tests.lab.judge import Answer, Case, Key, Opinion, blamed, differs, judge, telling
 from tests.lab.predict import Predict
 from tests.lab.probe import Hit
 from tests.lab.queries import Query
@@ -83,17 +83,14 @@ def compare(played: Round, predict: Predict, folder: Path) -> list[Case]:
 
 def _confirm(play: Play, cluster: Cluster, truth: Truth, answer: Answer) -> Case:
     """Ask again, alone and with patience, before a disagreement is believed."""
-    tries = 8 * max(1, attempts(cluster, truth.query))
+    tries = 1 if truth.query.sport else 8 * attempts(cluster, truth.query)
     again = play.ask_again(truth.query, tries=tries, timeout=PATIENT)
-    hits = again
-    results = {h.result for h in again}
-    if results == {"timeout", "unreachable"}:
-        # The limit on errors of unreachable routes swallows some; the telling attempt counts.
-        hits = tuple(h for h in again if h.result == "unreachable")
-    first = judge(cluster, truth.query, hits, answer)
-    if first.opinion is Opinion.AGREE:
-        return first
-    return judge(cluster, truth.query, tuple(sorted({*truth.hits, *again})), answer)
+    every = tuple(sorted({*truth.hits, *again}))
+    for hits in (again, telling(again), telling(every)):
+        case = judge(cluster, truth.query, hits, answer)
+        if case.opinion is Opinion.AGREE:
+            return case
+    return judge(cluster, truth.query, every, answer)
 
 
 def _clean_truths(played: Round, cases: list[Case]) -> dict[str, frozenset[Key]]:

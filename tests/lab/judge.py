@@ -28,6 +28,7 @@ class Opinion(Enum):
     AGREE = "agree"
     DISAGREE = "disagree"
     UNKNOWN = "unknown"
+    BEYOND = "rightly unknown: beyond the cluster"
     ERROR = "error"
 
 
@@ -72,7 +73,7 @@ def _opinion(cluster: Cluster, query: Query, hits: tuple[Hit, ...], answer: Answ
         return Opinion.ERROR
     expected = {_on_node(cluster, key) for key in keys(answer)}
     if answer.get("verdict") == "unknown" or any(k[0] == "unknown" for k in expected):
-        return Opinion.UNKNOWN
+        return Opinion.UNKNOWN if inside(cluster, query) else Opinion.BEYOND
     seen = {_on_node(cluster, h.key) for h in hits}
     tolerated = dispositions(answer)
     service = behind(cluster, query)
@@ -83,6 +84,25 @@ def _opinion(cluster: Cluster, query: Query, hits: tuple[Hit, ...], answer: Answ
     if not seen or not expected:
         return Opinion.DISAGREE
     return Opinion.AGREE if explained and complete else Opinion.DISAGREE
+
+
+def inside(cluster: Cluster, query: Query) -> bool:
+    """Whether a question is about an address the cluster has: what becomes of other packets once
+    they have left the last node, no snapshot can tell."""
+    if "/" in query.dst or query.dst.startswith("127.") or behind(cluster, query):
+        return True
+    owned = {a for p in cluster.pods for a in (p.ip, p.ip6)}
+    owned |= {a for s in cluster.services for a in (s.cluster_ip, s.cluster_ip6)}
+    return query.dst in owned | {a for n in cluster.nodes for a in (n.ip, n.ip6)}
+
+
+def telling(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
+    """Without the timeouts, where there are unreachables too: errors of unreachable routes are
+    limited to a few for each client (net.ipv4.route.error_cost, which no namespace has of its
+    own), so some attempts hear nothing."""
+    if any(h.result == "unreachable" for h in hits):
+        return tuple(h for h in hits if h.result != "timeout")
+    return hits
 
 
 def keys(answer: Answer) -> set[Key]:

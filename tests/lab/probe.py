@@ -33,6 +33,7 @@ _WORDS = {
     errno.ENETDOWN: "unreachable",
 }
 _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_DO = 10, 23, 2
+_IP_RECVERR, _IPV6_RECVERR = 11, 25
 
 
 class Shot(Struct, frozen=True, kw_only=True):
@@ -99,6 +100,14 @@ def _forbid_fragments(sock: socket.socket, family: socket.AddressFamily) -> None
         sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_DO)
 
 
+def _hear_errors(sock: socket.socket) -> None:
+    """Without IP_RECVERR a UDP socket is not told of net and host unreachable (udp_err, which
+    takes them for passing troubles), and a path that says no would look like one that is silent."""
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+    sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
+
+
 def _stream(sock: socket.socket, shot: Shot, reached: Callable[[str], None]) -> tuple[str, str]:
     reached("connect")
     sock.connect((shot.address, shot.port))
@@ -123,6 +132,7 @@ def _stream(sock: socket.socket, shot: Shot, reached: Callable[[str], None]) -> 
 
 
 def _datagram(sock: socket.socket, shot: Shot, reached: Callable[[str], None]) -> tuple[str, str]:
+    _hear_errors(sock)
     reached("connect")
     sock.connect((shot.address, shot.port))
     reached("send")

@@ -132,7 +132,7 @@ class Asker:
         rng, cluster = self._rng, self._cluster
         source = self._source()
         kinds = [self._to_pod, self._to_service, self._to_node, self._elsewhere]
-        weights = [40, 35 if cluster.services else 0, 20, 5]
+        weights = [40, 36 if cluster.services else 0, 21, 3]
         if source == OUTSIDE_IP:
             kinds, weights = [self._to_node], [1]
         dst, port, protocol = rng.choices(kinds, weights)[0]()

@@ -13,11 +13,11 @@ from tempfile import TemporaryDirectory
 import msgspec
 from msgspec import Struct
 
-from tests.lab.judge import Case, judge
+from tests.lab.judge import Case, judge, telling
 from tests.lab.predict import Predict
 from tests.lab.probe import Hit
 from tests.lab.queries import Query
-from tests.lab.round import Play, Round, aim, from_json, random_round, to_json
+from tests.lab.round import Play, Round, aim, attempts, from_json, random_round, to_json
 from tests.lab.round import reshaped as _reshaped
 
 __all__ = ["FOLDER", "Recorded", "aim", "compare", "load", "record", "to_json"]
@@ -45,14 +45,12 @@ def record_round(played: Round, target: Path) -> Path:
         home = Path(name)
         with Play(played) as play:
             play.capture(home / "snapshot")
-            truths = []
+            truths, cluster = [], play.lab.cluster
             for truth in play.ask():
                 hits = truth.hits
                 if any(h.result in ("timeout", "unreachable") for h in hits):
-                    again = play.ask_again(truth.query, tries=8, timeout=1.3)
-                    telling = tuple(h for h in again if h.result == "unreachable")
-                    alone = {h.result for h in again} == {"timeout", "unreachable"}
-                    hits = telling if alone else again
+                    tries = 1 if truth.query.sport else 8 * attempts(cluster, truth.query)
+                    hits = telling(play.ask_again(truth.query, tries=tries, timeout=1.3))
                 truths.append(hits)
         (home / "round.json").write_bytes(to_json(played))
         (home / "truth.json").write_bytes(msgspec.json.encode(truths))
