@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from skoop.cluster.detect.facts import Cni
 from skoop.plugin.base import Plugin
+from skoop.plugin.flannel import FlannelPlugin
 from skoop.plugin.linux import LinuxPlugin
 
-_PLUGINS: dict[Cni, type[Plugin]] = {}
+_PLUGINS: dict[Cni, type[Plugin]] = {
+    Cni.FLANNEL: FlannelPlugin,
+}
 
 
 def plugin_for(cni: Cni) -> Plugin:

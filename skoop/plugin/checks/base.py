@@ -1,0 +1,103 @@
+"""How a check says what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec.structs import replace
+
+from skoop.findings.base import Finding
+from skoop.model.address import format_ip
+from skoop.model.diagnosis import Where
+from skoop.model.disposition import Direction, Level
+from skoop.model.trace import Evidence
+from skoop.netstack.state import Link, Namespace, Neighbour, PolicyRule, Route
+from skoop.plugin.base import Expectation, Repair
+from skoop.plugin.repair import in_sequence, route_text
+
+_ORDER = {level: number for number, level in enumerate(Level)}
+
+
+def expect(
+    finding: type[Finding],
+    namespace: Namespace,
+    message: str,
+    *evidence: Evidence,
+    repair: Repair | None = None,
+    level: Level | None = None,
+    fix: str = "",
+) -> Expectation:
+    """A finding about a namespace."""
+    kind, _, name = namespace.id.partition("/")
+    suspicion = finding.suspect(
+        where=Where(kind, name),
+        direction=Direction.FORWARD,
+        message=message,
+        evidence=evidence,
+        level=level,
+        fix=fix,
+    )
+    return Expectation(suspicion, namespace.id, repair)
+
+
+def worst_first(expectations: Iterable[Expectation]) -> tuple[Expectation, ...]:
+    """By level, each fact once: of several expectations with one evidence the first is kept."""
+    seen: set[tuple[str, str, tuple[Evidence, ...]]] = set()
+    kept = []
+    for each in expectations:
+        key = (each.namespace, each.suspicion.code, each.suspicion.evidence)
+        if key not in seen:
+            seen.add(key)
+            kept.append(each)
+    return tuple(sorted(kept, key=lambda each: _ORDER[each.suspicion.level]))
+
+
+def as_one(parts: Sequence[Expectation], message: str) -> Expectation:
+    """Several faults of which no single one explains the failure, mended together."""
+    evidence = dict.fromkeys(line for part in parts for line in part.suspicion.evidence)
+    suspicion = replace(parts[0].suspicion, message=message, evidence=tuple(evidence))
+    repairs = [part.repair for part in parts if part.repair]
+    return Expectation(suspicion, parts[0].namespace, in_sequence(repairs) if repairs else None)
+
+
+def place(namespace: Namespace) -> str:
+    """ "node k1", "pod shop/web"."""
+    kind, _, name = namespace.id.partition("/")
+    return f"{kind} {name}"
+
+
+def link_line(namespace: Namespace, link: Link) -> Evidence:
+    """The link as `ip link` shows it."""
+    state = "UP" if link.up else "DOWN"
+    text = f"{link.name} mtu {link.mtu} state {state} link/{link.kind} {link.mac}".rstrip()
+    return Evidence(f"link {link.name} on {namespace.id}", link.raw or text)
+
+
+def route_line(namespace: Namespace, route: Route) -> Evidence:
+    """The route as `ip route` shows it."""
+    text = route.raw or route_text(route)
+    return Evidence(f"route in table {route.table} on {namespace.id}", text)
+
+
+def no_route(namespace: Namespace, destination: object) -> Evidence:
+    """A route that is not there."""
+    return Evidence(f"route in table main on {namespace.id}", f"no route for {destination}")
+
+
+def rule_line(namespace: Namespace, rule: PolicyRule) -> Evidence:
+    """The rule as `ip rule` shows it."""
+    text = f"{rule.priority}: {rule.action} {rule.target}"
+    return Evidence(f"ip rule on {namespace.id}", rule.raw or text)
+
+
+def neighbour_line(namespace: Namespace, entry: Neighbour) -> Evidence:
+    """The entry as `ip neigh` shows it."""
+    address = format_ip(entry.family, entry.address)
+    text = f"{address} dev {entry.device} lladdr {entry.mac} {entry.state}"
+    return Evidence(f"ip neigh on {namespace.id}", entry.raw or text)
+
+
+def sysctl_line(namespace: Namespace, *names: str) -> Evidence:
+    """Settings as `sysctl` prints them."""
+    lines = (f"{name} = {namespace.sysctls[name]}" for name in names if name in namespace.sysctls)
+    return Evidence(f"sysctl on {namespace.id}", "; ".join(lines))

@@ -1,0 +1,91 @@
+"""Forwarding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from skoop.findings.sysctl import IpForwardOff, PerInterfaceForwardingOff, V6ForwardingOff
+from skoop.model.address import Family
+from skoop.netstack.sysctl import Sysctls
+from skoop.plugin.base import Expectation, Repair
+from skoop.plugin.checks.base import expect, sysctl_line
+from skoop.plugin.repair import set_sysctls
+from skoop.plugin.site import Site, bridge_of, knows
+
+_TUNNELS = ("vxlan", "ipip", "sit", "geneve", "wireguard", "tun", "ip6tnl")
+_GLOBAL = "net.ipv4.ip_forward"
+
+
+def forwarding(site: Site) -> Iterator[Expectation]:
+    """A node with pods is a router on every interface that pod traffic comes in by."""
+    if not site.collected or not site.pods or not knows(site.host, "sysctls", "links"):
+        return
+    families = dict.fromkeys(family for pod in site.pods for family, _ in pod.pod.ips)
+    if Family.V4 in families:
+        yield from _v4(site)
+    if Family.V6 in families:
+        yield from _v6(site)
+
+
+def _v4(site: Site) -> Iterator[Expectation]:
+    settings = Sysctls(site.host.sysctls)
+    off = [device for device in _entrances(site) if settings.forwarding(Family.V4, device) is False]
+    if off and settings.number(_GLOBAL, 1) == 0:
+        yield expect(
+            IpForwardOff,
+            site.host,
+            f"node {site.node} does not forward IPv4 packets",
+            sysctl_line(site.host, _GLOBAL),
+            repair=_all_on(site),
+            fix=f"sysctl -w {_GLOBAL}=1",
+        )
+        return
+    for device in off:
+        name = f"net.ipv4.conf.{device.replace('.', '/')}.forwarding"
+        yield expect(
+            PerInterfaceForwardingOff,
+            site.host,
+            f"node {site.node} does not forward what comes in by {device}",
+            sysctl_line(site.host, name),
+            repair=set_sysctls({name: "1"}),
+            fix=f"sysctl -w {name}=1",
+        )
+
+
+def _all_on(site: Site) -> Repair:
+    """inet_forward_change(): writing ip_forward sets every device."""
+    names = [
+        name
+        for name in site.host.sysctls
+        if name.startswith("net.ipv4.conf.") and name.endswith(".forwarding")
+    ]
+    return set_sysctls(dict.fromkeys((_GLOBAL, *names), "1"))
+
+
+def _v6(site: Site) -> Iterator[Expectation]:
+    name = "net.ipv6.conf.all.forwarding"
+    if Sysctls(site.host.sysctls).number(name, 1) == 0:
+        yield expect(
+            V6ForwardingOff,
+            site.host,
+            f"node {site.node} does not forward IPv6 packets",
+            sysctl_line(site.host, name),
+            repair=set_sysctls({name: "1"}),
+            fix=f"sysctl -w {name}=1",
+        )
+
+
+def _entrances(site: Site) -> list[str]:
+    """Bridges with pods, veths that are in no bridge, tunnels, and devices with the node's own
+    addresses."""
+    devices = {bridge_of(site, pod) for pod in site.pods} - {""}
+    devices |= (
+        {pod.host_end.name for pod in site.pods if pod.host_end and not pod.host_end.master}
+        if not devices
+        else set()
+    )
+    devices |= {link.name for link in site.host.links if link.kind in _TUNNELS and link.up}
+    ips = site.api.ips if site.api else ()
+    devices |= {each.device for each in site.host.addresses if (each.family, each.value) in ips}
+    present = [link.name for link in site.host.links]
+    return [name for name in present if name in devices]

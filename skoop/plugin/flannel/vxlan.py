@@ -1,0 +1,157 @@
+"""What the vxlan backend writes for each peer besides the route: the VTEP's neighbour entry and
+its forwarding entry (pkg/backend/vxlan: AddARP, AddFDB, then the route)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from skoop.findings.neighbour import NeighbourMissing, NeighbourWrongMac
+from skoop.findings.overlay import FdbMissing, TunnelRemoteWrong, VniMismatch, VxlanPortMismatch
+from skoop.model.address import format_ip
+from skoop.model.disposition import Level
+from skoop.model.trace import Evidence
+from skoop.netstack.state import FdbEntry, Link, Neighbour
+from skoop.plugin.base import Expectation
+from skoop.plugin.checks.base import expect, neighbour_line
+from skoop.plugin.flannel.lease import Lease
+from skoop.plugin.repair import set_fdb, set_neighbour
+from skoop.plugin.site import Site, knows
+
+
+def vtep_neighbour(site: Site, link: Link, peer: Lease) -> Iterator[Expectation]:
+    """The peer's VTEP has the network address of its subnet; its MAC is written, never asked."""
+    if not peer.mac or not knows(site.host, "neighbours"):
+        return
+    vtep = peer.subnet.network
+    ip = format_ip(peer.family, vtep)
+    right = Neighbour(
+        link.name,
+        peer.family,
+        vtep,
+        peer.mac,
+        "PERMANENT",
+        raw=f"{ip} dev {link.name} lladdr {peer.mac} PERMANENT",
+    )
+    key = (link.name, peer.family, vtep)
+    entry = next(
+        (
+            each
+            for each in site.host.neighbours
+            if (each.device, each.family, each.address) == key and not each.proxy
+        ),
+        None,
+    )
+    fix = f"ip neigh replace {ip} lladdr {peer.mac} dev {link.name} nud permanent"
+    if entry is None or not entry.mac:
+        line = (
+            neighbour_line(site.host, entry)
+            if entry
+            else Evidence(f"ip neigh on {site.host.id}", f"no entry for {ip} dev {link.name}")
+        )
+        yield expect(
+            NeighbourMissing,
+            site.host,
+            f"flannel never wrote the neighbour entry for the tunnel end of node {peer.node} "
+            f"({ip}, {peer.mac}) on node {site.node}",
+            line,
+            repair=set_neighbour(right),
+            fix=fix,
+        )
+    elif entry.mac != peer.mac:
+        yield expect(
+            NeighbourWrongMac,
+            site.host,
+            f"node {site.node} takes {entry.mac} for the tunnel end of node {peer.node} ({ip}); "
+            f"it is {peer.mac}",
+            neighbour_line(site.host, entry),
+            peer.announced,
+            repair=set_neighbour(right),
+            fix=fix,
+        )
+    elif entry.state not in ("PERMANENT", "NOARP"):
+        yield expect(
+            NeighbourMissing,
+            site.host,
+            f"the neighbour entry of node {site.node} for the tunnel end of node {peer.node} "
+            f"({ip}) is not permanent; when it ages out, nobody answers for it",
+            neighbour_line(site.host, entry),
+            repair=set_neighbour(right),
+            level=Level.WARNING,
+            fix=fix,
+        )
+
+
+def forwarding_entry(site: Site, link: Link, peer: Lease) -> Iterator[Expectation]:
+    """The peer's VTEP MAC leads to the peer's public address."""
+    if not peer.mac or not knows(site.host, "fdb"):
+        return
+    remote = (peer.family, peer.public)
+    right = FdbEntry(
+        link.name,
+        peer.mac,
+        self_=True,
+        remote=remote,
+        permanent=True,
+        raw=f"{peer.mac} dev {link.name} dst {peer.public_ip} self permanent",
+    )
+    entries = [
+        each
+        for each in site.host.fdb
+        if each.device == link.name and each.mac == peer.mac and each.remote is not None
+    ]
+    fix = f"bridge fdb replace {peer.mac} dev {link.name} dst {peer.public_ip} self permanent"
+    if not entries:
+        yield expect(
+            FdbMissing,
+            site.host,
+            f"flannel never wrote the forwarding entry for node {peer.node} (VTEP {peer.mac}, "
+            f"{peer.public_ip}) on node {site.node}",
+            Evidence(f"fdb of {link.name} on {site.host.id}", f"no entry for {peer.mac}"),
+            peer.announced,
+            repair=set_fdb(right),
+            fix=fix,
+        )
+        return
+    entry = entries[0]
+    line = Evidence(f"fdb of {link.name} on {site.host.id}", entry.raw or _text(entry))
+    if entry.remote != remote:
+        yield expect(
+            TunnelRemoteWrong,
+            site.host,
+            f"node {site.node} sends tunnel packets for node {peer.node} to "
+            f"{format_ip(*(entry.remote or remote))}; it is {peer.public_ip}",
+            line,
+            peer.announced_ip,
+            repair=set_fdb(right),
+            fix=fix,
+        )
+    yield from _own_parameters(site, link, peer, entry, line)
+
+
+def _own_parameters(
+    site: Site, link: Link, peer: Lease, entry: FdbEntry, line: Evidence
+) -> Iterator[Expectation]:
+    """An entry may carry a VNI and a port of its own; flannel's never do."""
+    device = link.vxlan
+    if device is None:
+        return
+    for finding, own, default, what in (
+        (VniMismatch, entry.vni, device.vni, "VNI"),
+        (VxlanPortMismatch, entry.port, device.port, "port"),
+    ):
+        if own not in (-1, default):
+            yield expect(
+                finding,
+                site.host,
+                f"the forwarding entry of node {site.node} for node {peer.node} has {what} {own}, "
+                f"{link.name} has {default}",
+                line,
+                repair=set_fdb(replace(entry, vni=-1, port=-1, raw="")),
+            )
+
+
+def _text(entry: FdbEntry) -> str:
+    remote = f" dst {format_ip(*entry.remote)}" if entry.remote else ""
+    return f"{entry.mac} dev {entry.device}{remote} self"
