@@ -96,7 +96,9 @@ class View(Struct, frozen=True):
     """Everything besides the packet that rules can see at one hook.
 
     `iif`/`oif` are "" where the hook has none. `physin`/`physout` name bridge ports when a bridged
-    frame is shown to iptables (br_netfilter). `local` is true for packets this namespace made.
+    frame is shown to iptables (br_netfilter). A forwarded packet still has its `iif` in POSTROUTING
+    (since Linux 5.7; user chains, nft's iif and hash:net,iface sets can ask for it). `local` is
+    true for packets this namespace made.
     """
 
     hook: Hook

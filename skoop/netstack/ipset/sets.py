@@ -136,7 +136,7 @@ class IpSet(Struct, frozen=True):
         if kind is Dimension.NET:
             return [(shift, address >> shift) for shift in self.shifts[position]]
         masked = address & self.masks[position]
-        return [masked] if masked or self.type.startswith("bitmap") else []
+        return [masked] if masked or self.type != "hash:ip" else []
 
     def _devices(self, view: View, *, from_source: bool) -> list[Value]:
         device = view.iif if from_source else view.oif

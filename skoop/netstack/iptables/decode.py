@@ -51,11 +51,11 @@ class Decoder:
         """Total: what is not understood becomes a match without an answer."""
         parts = rule.text.split(" ", 2)
         body = parts[2] if len(parts) > 2 else ""
-        if '"' in body:
+        while '"' in body:
             start = body.find(_COMMENT)
             end = body.find('"', start + len(_COMMENT))
-            if start < 0 or end < 0 or "\\" in body or '"' in body[end + 1 :]:
-                return self._slow(rule, body)
+            if start < 0 or end < 0 or "\\" in body or body[end + 1 : end + 2] not in ("", " "):
+                return self._slow(rule, parts[2])
             body = body[:start] + body[end + 2 :]
         front, jump, after = f" {body}".partition(" -j ")
         if not jump:

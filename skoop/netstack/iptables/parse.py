@@ -134,8 +134,15 @@ class _Reader:
             raise self.fail(number, "not a chain with its policy", line)
         self.declare(number, words[0], words[1], line)
 
-    def other(self, number: int, line: str) -> None:
-        if line.startswith("*"):
+    def line(self, number: int, line: str) -> None:
+        """Any line but an empty one."""
+        if line.startswith(":"):
+            self.chain(number, line)
+        elif line.startswith("-"):
+            self.rule(number, line)
+        elif line.startswith("#"):
+            self.comment(line)
+        elif line.startswith("*"):
             self.open(line[1:], number, line)
         elif line == "COMMIT":
             self.committed.add(self.table)
@@ -169,20 +176,10 @@ def parse(text: str, source: str) -> Tables:
     """
     reader = _Reader(source)
     for number, line in enumerate(text.split("\n"), 1):
-        first = line[:1]
-        if first == "-":
+        if line.startswith("-"):
             reader.rule(number, line.rstrip("\r"))
-        elif first == ":":
-            reader.chain(number, line)
-        elif first == "#":
-            reader.comment(line)
         elif stripped := line.strip():
-            if stripped[0] in "-:#" and stripped != line:
-                reader.rule(number, stripped) if stripped[0] == "-" else None
-                if stripped[0] == ":":
-                    reader.chain(number, stripped)
-            else:
-                reader.other(number, stripped)
+            reader.line(number, stripped)
     return reader.result()
 
 
