@@ -91,15 +91,20 @@ def read_ruleset(text: str, *, engine: str, family: Family, source: str) -> Rule
     return compile_tables(parse(text, source), engine=engine, family=family)
 
 
+_ASSUMING = ("limit", "quota", "recent", "policy")
+
+
 def assumptions(tables: Tables, *, engine: str, family: Family) -> tuple[Unknown, ...]:
     """Rules whose answer rests on an assumption (rate limits, session affinity, no IPsec), each
     with the assumption as its `why`."""
+    decoder = Decoder(family, frozenset())
     return tuple(
-        Unknown(f"{_where(engine, family, table.name)} {name}", rule.rule.text, match.assumption)
+        Unknown(f"{_where(engine, family, table.name)} {name}", rule.text, match.assumption)
         for table in tables.tables.values()
-        for name, rules in _decoded(table, family).items()
-        for rule in rules
-        for match in rule.matches
+        for name, chain in table.chains.items()
+        for rule in chain.rules
+        if any(word in rule.text for word in _ASSUMING)
+        for match in decoder.decode(rule).matches
         if match.assumption
     )
 

@@ -44,7 +44,7 @@ def build_label(options: tuple[Option, ...], family: Family) -> Match:  # noqa: 
             return inverted
         return not inverted if sets else None
 
-    return Match(test=test, why="the labels of the connection are not known")
+    return Match(test=test, why="the labels of the connection are not known", modelled=sets)
 
 
 def build_bytes(options: tuple[Option, ...], family: Family) -> Match:  # noqa: ARG001
@@ -53,11 +53,14 @@ def build_bytes(options: tuple[Option, ...], family: Family) -> Match:  # noqa: 
     def test(packet: Packet, view: View) -> Answer:  # noqa: ARG001
         return None if has_connection(view) else False
 
-    return Match(test=test, why="how much the connection has carried is not known")
+    return Match(test=test, why="how much the connection has carried is not known", modelled=False)
 
 
 HELPER = MatchType("helper", {"helper": 1}, build_helper)
-CONNLABEL = MatchType("connlabel", {"label": 1, "set": 0}, build_label)
+CONNLABEL = MatchType("connlabel", {"label": 1, "set": 0}, build_label, modelled=False)
 CONNBYTES = MatchType(
-    "connbytes", {"connbytes": 1, "connbytes-dir": 1, "connbytes-mode": 1}, build_bytes
+    "connbytes",
+    {"connbytes": 1, "connbytes-dir": 1, "connbytes-mode": 1},
+    build_bytes,
+    modelled=False,
 )

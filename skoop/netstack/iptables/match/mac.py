@@ -22,8 +22,9 @@ def build(options: tuple[Option, ...], family: Family) -> Match:  # noqa: ARG001
         why="the hardware address of the sender is not known",
         fact=("mac", *(value.lower() for value in option.values)),
         flipped=option.inverted,
+        modelled=False,
     )
 
 
-MATCH = MatchType("mac", {"mac-source": 1}, build)
-EUI64 = MatchType("eui64", {}, build)
+MATCH = MatchType("mac", {"mac-source": 1}, build, modelled=False)
+EUI64 = MatchType("eui64", {}, build, modelled=False)
