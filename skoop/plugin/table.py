@@ -9,6 +9,7 @@ from skoop.plugin.linux import LinuxPlugin
 
 _PLUGINS: dict[Cni, type[Plugin]] = {
     Cni.FLANNEL: FlannelPlugin,
+    Cni.CANAL: FlannelPlugin,
 }
 
 

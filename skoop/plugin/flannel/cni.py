@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from skoop.model.kube import Inventory
+from skoop.plugin.base import ClusterView
 
 _KEY = "cni-conf.json"
 DEFAULT_BRIDGE = "cni0"
@@ -28,9 +28,10 @@ class _Conf(Struct, frozen=True):
     delegate: _Delegate = _Delegate()
 
 
-def bridge_name(inventory: Inventory) -> str:
-    """The bridge that the configuration names, or the default. "" when pods are not bridged."""
-    for config_map in inventory.config_maps:
+def bridge_name(view: ClusterView) -> str:
+    """The bridge that the configuration names, or the default. "" when pods are not bridged: with
+    another delegate, or another plugin (canal). Without a ConfigMap (k3s) the nodes tell."""
+    for config_map in view.inventory.config_maps:
         text = config_map.data.get(_KEY, "")
         if not text:
             continue
@@ -42,4 +43,6 @@ def bridge_name(inventory: Inventory) -> str:
             if plugin.type == "flannel":
                 bridged = plugin.delegate.type == "bridge"
                 return (plugin.delegate.bridge or DEFAULT_BRIDGE) if bridged else ""
-    return DEFAULT_BRIDGE
+    links = (link for host in view.hosts.values() for link in host.links)
+    seen = any(link.name == DEFAULT_BRIDGE and link.kind == "bridge" for link in links)
+    return DEFAULT_BRIDGE if seen else ""

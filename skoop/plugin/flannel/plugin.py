@@ -42,7 +42,7 @@ class FlannelPlugin:
 
     def expectations(self, view: ClusterView, node: str) -> tuple[Expectation, ...]:
         """What flannel should have set up on a node, and what it needs from Linux."""
-        site = site_of(view, node, bridge=bridge_name(view.inventory))
+        site = site_of(view, node, bridge=bridge_name(view))
         return worst_first((*_flannel(site), *linux_expectations(site)))
 
 
