@@ -158,6 +158,9 @@ def same(expected: Key, seen: Key, ends: frozenset[str]) -> bool:
     if "LEFT_NETWORK" in ends and {foretold, found} <= {"unreachable", "timeout"}:
         # Whether a router out of sight answers or stays silent is not in any snapshot.
         return True
+    if ends & {"NO_ROUTE", "LOOP"} and {foretold, found} <= {"unreachable", "timeout"}:
+        # A router's errors about its routes are limited per peer (net.ipv4.route.error_cost).
+        return True
     if "NEIGHBOUR_UNREACHABLE" in ends:
         # An unanswered neighbour is reported after its retries, which a probe may not wait for.
         return {foretold, found} <= {"unreachable", "timeout"}

@@ -281,7 +281,7 @@ def forward(stack: Stack, iif: str, passed: Passed, found: FibResult, physin: st
             if isinstance(after, Stopped):
                 events.append(after)
             else:
-                events += finish_output(stack, after, hop, nexthop)
+                events += finish_output(stack, after, hop, nexthop, iif=iif)
     return events
 
 

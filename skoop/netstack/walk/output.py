@@ -136,7 +136,7 @@ def _output_hook(
         elif passed.rerouted:
             events += _route_again(stack, passed)
         else:
-            events += finish_output(stack, passed, hop, nexthop, local=True)
+            events += finish_output(stack, passed, hop, nexthop)
     return events
 
 
@@ -152,17 +152,18 @@ def _route_again(stack: Stack, passed: Passed) -> list[Event]:
             StepKind.ROUTE, f"routed again, out by {hop.device}", *route_evidence(stack, found)
         )
         again = Passed(branch, passed.packet, passed.tracked)
-        events += finish_output(stack, again, hop, nexthop, local=True)
+        events += finish_output(stack, again, hop, nexthop)
     return events
 
 
 def finish_output(
-    stack: Stack, passed: Passed, hop: NextHop, nexthop: int, *, local: bool = False
+    stack: Stack, passed: Passed, hop: NextHop, nexthop: int, *, iif: str = ""
 ) -> list[Event]:
-    """POSTROUTING, fragmentation, and the hand-over to a device."""
+    """POSTROUTING, fragmentation, and the hand-over to a device. `iif` is the device a forwarded
+    packet came in by, "" for the host's own: nft rules still see it here (ip_output())."""
     events: list[Event] = []
     family = hop.gateway[0] if hop.gateway else passed.packet.family
-    passage = Passage(oif=hop.device, local=local, nexthop=nexthop)
+    passage = Passage(iif=iif, oif=hop.device, local=not iif, nexthop=nexthop)
     for after in run_hook(
         stack, Hook.POSTROUTING, passed.packet, passed.tracked, passed.branch, passage
     ):
