@@ -65,12 +65,11 @@ def blame(
         for one in tried
         if not one.further and one.gain <= _GAIN and one.expectation not in meddling
     )
-    return _unique((*stale, *shown, *programmed, *nearer, *direct, *rest))
+    return _unique((*stale, *shown, *nearer, *programmed, *direct, *rest))
 
 
 def _expectations(cluster: Cluster, rows: Iterable[Row]) -> list[Expectation]:
     """What is wrong with the machines the packets met."""
-    view = cluster.view()
     machines = dict.fromkeys(
         cluster.world.machine_of[hop.node]
         for row in rows
@@ -78,7 +77,7 @@ def _expectations(cluster: Cluster, rows: Iterable[Row]) -> list[Expectation]:
         for hop in trace.hops
         if hop.node in cluster.world.machine_of
     )
-    found = [each for name in machines for each in cluster.plugin.expectations(view, name)]
+    found = [each for name in machines for each in cluster.expected.on(name)]
     return sorted(found, key=lambda each: _RANK[each.suspicion.level])
 
 

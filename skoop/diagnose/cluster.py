@@ -12,25 +12,32 @@ from skoop.diagnose.world import Machine, World
 from skoop.model.address import Family
 from skoop.model.diagnosis import Endpoint, EndpointKind, NotChecked
 from skoop.model.kube import Inventory
-from skoop.plugin.base import ClusterView, Plugin
+from skoop.plugin.base import ClusterView, Expectation, Plugin
+
+
+class Expected:
+    """What a plugin finds wrong with each node, worked out once and when first asked for."""
+
+    def __init__(self, plugin: Plugin, view: ClusterView) -> None:
+        self._plugin, self._view = plugin, view
+        self._found: dict[str, tuple[Expectation, ...]] = {}
+
+    def on(self, node: str) -> tuple[Expectation, ...]:
+        """What is wrong with a node and its pods."""
+        if node not in self._found:
+            self._found[node] = self._plugin.expectations(self._view, node)
+        return self._found[node]
 
 
 class Cluster(Struct, frozen=True):
-    """Everything known, and the plugin that knows how it should be. `notes` say what could not be
-    collected or detected."""
+    """Everything known, and what should be. `notes` say what could not be collected or detected."""
 
     inventory: Inventory
     facts: ClusterFacts
     machines: Mapping[str, Machine]
     world: World
-    plugin: Plugin
+    expected: Expected
     notes: tuple[NotChecked, ...] = ()
-
-    def view(self) -> ClusterView:
-        """The part of it that expectations are computed from."""
-        hosts = {name: machine.host for name, machine in self.machines.items()}
-        pods = {pod.id: pod for machine in self.machines.values() for pod in machine.pods}
-        return ClusterView(self.inventory, self.facts, hosts, pods)
 
     def endpoint_at(self, namespace_id: str, ip: str, port: int) -> Endpoint:
         """A namespace as an endpoint: its pod, or its node; a hostNetwork pod when one serves the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from skoop.model.address import Family
 from skoop.netstack.iptables import read_ruleset
 from skoop.netstack.netfilter import Ruleset
 from skoop.netstack.state import CtTable, Namespace
@@ -17,15 +18,21 @@ def without_rule(namespace: Namespace, where: str, rule: str) -> Namespace | Non
     found = False
     for ruleset in namespace.rulesets:
         text = None
-        if ruleset.engine == engine and ruleset.family is not None and not found:
+        if engine == _tool(ruleset) and not found:
             text = _without_line(ruleset.text, table, rule)
         if text is None or ruleset.family is None:
             changed.append(ruleset)
             continue
         found = True
-        read = read_ruleset(text, engine=engine, family=ruleset.family, source=namespace.id)
-        changed.append(replace(read, engine=engine, family=ruleset.family, text=text))
+        read = read_ruleset(text, engine=ruleset.engine, family=ruleset.family, source=namespace.id)
+        changed.append(replace(read, engine=ruleset.engine, family=ruleset.family, text=text))
     return replace(namespace, rulesets=tuple(changed)) if found else None
+
+
+def _tool(ruleset: Ruleset) -> str:
+    """The tool that a rule's place names: "ip6tables-nft" for IPv6."""
+    v6 = ruleset.family is Family.V6
+    return ruleset.engine.replace("iptables", "ip6tables") if v6 else ruleset.engine
 
 
 def _without_line(text: str, table: str, rule: str) -> str | None:

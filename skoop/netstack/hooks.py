@@ -43,6 +43,7 @@ _NAT_PRIORITY = {
     Hook.INPUT: 100,
     Hook.POSTROUTING: 100,
 }
+_PASSED = "policy accept"
 _ENTRY = (Hook.PREROUTING, Hook.OUTPUT)
 
 
@@ -227,7 +228,7 @@ def _is_plain(outcome: Outcome, state: State) -> bool:
         and outcome.packet is state.packet
         and outcome.ct is state.tracked.connection
         and not outcome.guesses
-        and not outcome.fired
+        and (not outcome.fired or outcome.fired[-1].effect == _PASSED and len(outcome.fired) == 1)
     )
 
 

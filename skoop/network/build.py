@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from skoop.cluster.detect import Overrides, detect
 from skoop.cluster.inventory import from_documents
-from skoop.diagnose.cluster import Cluster
+from skoop.diagnose.cluster import Cluster, Expected
 from skoop.diagnose.diagnostor import Diagnostor
 from skoop.diagnose.flight import Flight
 from skoop.diagnose.world import Machine, World
@@ -15,6 +15,7 @@ from skoop.model.kube import Inventory
 from skoop.netstack.dump import ReadCache
 from skoop.netstack.state import Namespace
 from skoop.network.base import InfraShim, Network
+from skoop.plugin.base import ClusterView
 from skoop.plugin.table import plugin_for
 from skoop.snapshot import NodeDocument, Snapshot, namespaces
 
@@ -73,14 +74,16 @@ def build_network(
     hosts = {name: machine.host for name, machine in collected.machines.items()}
     facts = detect(collected.inventory, hosts, overrides=overrides)
     plugin = plugin_for(facts.cni.value)
+    pods = {pod.id: pod for machine in collected.machines.values() for pod in machine.pods}
+    view = ClusterView(collected.inventory, facts, hosts, pods)
     cluster = Cluster(
         inventory=collected.inventory,
         facts=facts,
         machines=collected.machines,
         world=collected.world,
-        plugin=plugin,
+        expected=Expected(plugin, view),
         notes=(*collected.notes, *facts.notes, *collected.inventory.absent),
     )
-    unroutable = plugin.unroutable(cluster.view())
+    unroutable = plugin.unroutable(view)
     flight = Flight(collected.world, lambda world: infra.underlay(world, unroutable))
     return Network(plugin, infra, Diagnostor(cluster, flight)), cluster
