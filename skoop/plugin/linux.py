@@ -10,13 +10,14 @@ from skoop.model.disposition import Level
 from skoop.plugin.base import ClusterView, Expectation
 from skoop.plugin.checks.base import worst_first
 from skoop.plugin.checks.bridges import bridges
+from skoop.plugin.checks.neighbours import neighbours
 from skoop.plugin.checks.node import node_health
 from skoop.plugin.checks.pod_addresses import captured_addresses, pod_addresses
 from skoop.plugin.checks.pod_links import pod_links
 from skoop.plugin.checks.pod_routes import pod_routes
 from skoop.plugin.checks.routes import ending_routes, local_delivery
 from skoop.plugin.checks.rules import policy_rules
-from skoop.plugin.checks.sysctls import forwarding
+from skoop.plugin.checks.sysctls import forwarding, localnet
 from skoop.plugin.site import Site, site_of
 
 
@@ -40,6 +41,7 @@ def linux_expectations(site: Site, *, captures: Level | None = None) -> Iterator
     yield from node_health(site)
     yield from pod_links(site)
     yield from bridges(site)
+    yield from neighbours(site)
     yield from pod_addresses(site)
     yield from captured_addresses(site)
     yield from pod_routes(site)
@@ -47,6 +49,7 @@ def linux_expectations(site: Site, *, captures: Level | None = None) -> Iterator
     yield from local_delivery(site)
     yield from policy_rules(site, captures=captures)
     yield from forwarding(site)
+    yield from localnet(site)
 
 
 def service_addresses(view: ClusterView) -> tuple[Prefix, ...]:

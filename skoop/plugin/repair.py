@@ -140,6 +140,13 @@ def set_fdb(entry: FdbEntry) -> Repair:
     return repair
 
 
+def without_fdb(entry: FdbEntry) -> Repair:
+    """`bridge fdb del`."""
+    return lambda namespace: replace(
+        namespace, fdb=tuple(each for each in namespace.fdb if each != entry)
+    )
+
+
 def set_sysctls(values: dict[str, str]) -> Repair:
     """`sysctl -w`."""
     return lambda namespace: replace(namespace, sysctls={**namespace.sysctls, **values})

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from skoop.model.address import Family, Prefix, format_ip
-from skoop.model.diagnosis import Where
 from skoop.model.kube import Node, Pod
-from skoop.model.trace import Evidence
 from skoop.netstack.fib import Fib, FibResult, Flow
 from skoop.netstack.state import Address, Link, Namespace, PolicyRule
 from skoop.plugin.base import ClusterView
@@ -30,6 +29,17 @@ DEFAULT_RULES = {
 }
 
 
+class BridgeConf(Struct, frozen=True):
+    """What a CNI's configuration asks of its bridge. `name` is "" when it names none."""
+
+    name: str = ""
+    hairpin: bool = False
+    isolation: bool = False
+
+
+NO_CONF = BridgeConf()
+
+
 class PodSite(Struct, frozen=True):
     """A pod whose namespace was collected. `device` carries its address (else it is eth0), None
     when it has no interface; `host_end` is the other end of its veth, None if not found."""
@@ -44,16 +54,12 @@ class PodSite(Struct, frozen=True):
         """ "NAMESPACE/NAME"."""
         return f"{self.pod.namespace}/{self.pod.name}"
 
-    @property
-    def where(self) -> Where:
-        """The pod, as a place."""
-        return Where("pod", self.name)
 
-
-class Site(Struct, frozen=True):
+class Site(Struct, frozen=True, kw_only=True):
     """A node. `host` is an empty namespace with `collected` false when it was not collected.
-    `fibs` are its routing tables under the default rules only. `bridge` is the bridge that the
-    CNI's configuration names, "" when it names none."""
+    `fibs` are its routing tables under the default rules only. `cni` is what the CNI's
+    configuration says about bridges; `bridge_names` are the bridges of its pods by pod,
+    `gateways` their gateways by bridge and family."""
 
     view: ClusterView
     node: str
@@ -62,15 +68,21 @@ class Site(Struct, frozen=True):
     collected: bool
     pods: tuple[PodSite, ...]
     fibs: Mapping[Family, Fib]
-    bridge: str = ""
+    cni: BridgeConf
+    bridge_names: Mapping[str, str] = {}
+    gateways: Mapping[tuple[str, Family], int] = {}
 
     @property
-    def where(self) -> Where:
-        """The node, as a place."""
-        return Where("node", self.node)
+    def bridges(self) -> tuple[str, ...]:
+        """The bridges with pods, by name."""
+        return tuple(sorted(set(self.bridge_names.values()) - {""}))
+
+    def on_bridge(self, bridge: str) -> tuple[PodSite, ...]:
+        """The pods of a bridge."""
+        return tuple(pod for pod in self.pods if self.bridge_names[pod.name] == bridge)
 
 
-def site_of(view: ClusterView, node: str, *, bridge: str = "") -> Site:
+def site_of(view: ClusterView, node: str, cni: BridgeConf = NO_CONF) -> Site:
     """Gather what is known about a node."""
     host = view.hosts.get(node)
     collected = host is not None
@@ -82,9 +94,24 @@ def site_of(view: ClusterView, node: str, *, bridge: str = "") -> Site:
         for namespace in (view.pods.get(f"pod/{pod.namespace}/{pod.name}"),)
         if namespace is not None
     )
-    fibs = {family: plain_fib(host, family) for family in Family}
-    api = view.inventory.node(node)
-    return Site(view, node, api, host, collected, pods, fibs, bridge)
+    bare = Site(
+        view=view,
+        node=node,
+        api=view.inventory.node(node),
+        host=host,
+        collected=collected,
+        pods=pods,
+        fibs={family: plain_fib(host, family) for family in Family},
+        cni=cni,
+    )
+    bridged = replace(bare, bridge_names=_bridge_names(bare))
+    gateways = {
+        (bridge, family): gateway
+        for bridge in bridged.bridges
+        for family in Family
+        if (gateway := _gateway(bridged, bridge, family)) is not None
+    }
+    return replace(bridged, gateways=gateways)
 
 
 def plain_fib(namespace: Namespace, family: Family) -> Fib:
@@ -148,37 +175,52 @@ def addresses_on(namespace: Namespace, device: str, family: Family) -> tuple[Add
     )
 
 
-def bridge_of(site: Site, pod: PodSite) -> str:
-    """The Linux bridge a pod belongs on: the configured one, the one with its subnet, or the one
-    most pods of the node are on; "" when the node bridges none."""
+def _bridge_names(site: Site) -> dict[str, str]:
+    """The Linux bridge each pod belongs on: the configured one, the one with its subnet, or the one
+    most pods of the node are on; "" where the node bridges none."""
     bridges = {link.name for link in site.host.links if link.kind == "bridge"}
-    if site.bridge in bridges:
-        return site.bridge
-    for address in site.host.addresses:
-        if address.device in bridges and address.prefix.length < address.family.bits:
-            for family, value in pod.pod.ips:
-                if family is address.family and address.prefix.contains(value):
-                    return address.device
+    if site.cni.name in bridges:
+        return {pod.name: site.cni.name for pod in site.pods}
+    subnets = [
+        address
+        for address in site.host.addresses
+        if address.device in bridges and address.prefix.length < address.family.bits
+    ]
     masters = Counter(
         each.host_end.master for each in site.pods if each.host_end and each.host_end.master
-    )
-    common = masters.most_common(1)
-    return common[0][0] if common and common[0][0] in bridges else ""
+    ).most_common(1)
+    common = masters[0][0] if masters and masters[0][0] in bridges else ""
+    return {pod.name: _bridge_with(pod, subnets) or common for pod in site.pods}
+
+
+def _bridge_with(pod: PodSite, subnets: list[Address]) -> str:
+    for address in subnets:
+        for family, value in pod.pod.ips:
+            if family is address.family and address.prefix.contains(value):
+                return address.device
+    return ""
+
+
+def bridge_of(site: Site, pod: PodSite) -> str:
+    """The bridge a pod belongs on, "" for none."""
+    return site.bridge_names[pod.name]
 
 
 def gateway_of(site: Site, bridge: str, family: Family) -> int | None:
-    """The address that pods on a bridge use as their gateway: most of them, together with the
-    bridge's own address and the first one of the podCIDR (host-local's default). None without a
-    sign of any."""
+    """The gateway of the pods on a bridge; None without a sign of any."""
+    return site.gateways.get((bridge, family))
+
+
+def _gateway(site: Site, bridge: str, family: Family) -> int | None:
+    """Most pods' gateway, together with the bridge's own address and the first one of the podCIDR
+    (host-local's default)."""
     votes: Counter[int] = Counter()
     for address in addresses_on(site.host, bridge, family)[:1]:
         votes[address.value] += 1
-    subnets = site.api.pod_cidrs if site.api else ()
-    members = [pod for pod in site.pods if bridge_of(site, pod) == bridge]
-    for subnet in subnets:
-        if subnet.family is family and members and subnet.length < family.bits - 1:
+    for subnet in site.api.pod_cidrs if site.api else ():
+        if subnet.family is family and subnet.length < family.bits - 1:
             votes[subnet.network + 1] += 1
-    for pod in members:
+    for pod in site.on_bridge(bridge):
         gateway = default_gateway(pod, family)
         if gateway is not None:
             votes[gateway] += 1
@@ -193,11 +235,6 @@ def default_gateway(pod: PodSite, family: Family) -> int | None:
             gateway_family, value = route.nexthops[0].gateway
             return value if gateway_family is family else None
     return None
-
-
-def shown(namespace: Namespace, tool: str, text: str) -> Evidence:
-    """A line of a tool, or what it does not show."""
-    return Evidence(f"{tool} on {namespace.id}", text)
 
 
 def address_text(address: Address) -> str:

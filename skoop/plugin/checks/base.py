@@ -15,6 +15,8 @@ from skoop.netstack.state import Link, Namespace, Neighbour, PolicyRule, Route
 from skoop.plugin.base import Expectation, Repair
 from skoop.plugin.repair import in_sequence, route_text
 
+_ENOUGH = 8
+"""Lines of evidence that a person reads."""
 _ORDER = {level: number for number, level in enumerate(Level)}
 
 
@@ -55,7 +57,8 @@ def worst_first(expectations: Iterable[Expectation]) -> tuple[Expectation, ...]:
 def as_one(parts: Sequence[Expectation], message: str) -> Expectation:
     """Several faults of which no single one explains the failure, mended together."""
     evidence = dict.fromkeys(line for part in parts for line in part.suspicion.evidence)
-    suspicion = replace(parts[0].suspicion, message=message, evidence=tuple(evidence))
+    shown = tuple(evidence)[:_ENOUGH]
+    suspicion = replace(parts[0].suspicion, message=message, evidence=shown)
     repairs = [part.repair for part in parts if part.repair]
     return Expectation(suspicion, parts[0].namespace, in_sequence(repairs) if repairs else None)
 
@@ -101,3 +104,12 @@ def sysctl_line(namespace: Namespace, *names: str) -> Evidence:
     """Settings as `sysctl` prints them."""
     lines = (f"{name} = {namespace.sysctls[name]}" for name in names if name in namespace.sysctls)
     return Evidence(f"sysctl on {namespace.id}", "; ".join(lines))
+
+
+def ipv6_off(namespace: Namespace, device: str) -> tuple[str, ...]:
+    """The settings that switch IPv6 off on a device. With it go the device's addresses and
+    routes, and writing the setting for "all" writes every device's."""
+    device = device.replace(".", "/")
+    names = (f"net.ipv6.conf.{each}.disable_ipv6" for each in ("all", device))
+    wrong = tuple(name for name in names if namespace.sysctls.get(name) == "1")
+    return wrong if f"net.ipv6.conf.{device}.disable_ipv6" in wrong else ()

@@ -13,14 +13,13 @@ from skoop.findings.bridge import (
     BrNetfilterAbsent,
 )
 from skoop.findings.mtu import MtuPodExceedsPath
-from skoop.findings.neighbour import NeighbourWrongMac
-from skoop.findings.sysctl import BridgeNfCallOff
+from skoop.findings.sysctl import BridgeNfCallOff, DisableIpv6Set
 from skoop.model.address import Family, Prefix, format_ip
 from skoop.model.trace import Evidence
 from skoop.netstack.state import Address, BridgePort, BridgeSettings, Link
 from skoop.netstack.sysctl import Sysctls
-from skoop.plugin.base import Expectation
-from skoop.plugin.checks.base import expect, link_line, neighbour_line, sysctl_line
+from skoop.plugin.base import Expectation, Repair
+from skoop.plugin.checks.base import expect, ipv6_off, link_line, sysctl_line
 from skoop.plugin.repair import (
     add_address,
     add_link,
@@ -28,7 +27,6 @@ from skoop.plugin.repair import (
     change_link,
     in_sequence,
     link_up,
-    set_neighbour,
     set_sysctls,
 )
 from skoop.plugin.site import (
@@ -36,7 +34,6 @@ from skoop.plugin.site import (
     Site,
     address_text,
     addresses_on,
-    bridge_of,
     gateway_of,
     knows,
     link_named,
@@ -54,10 +51,10 @@ def bridges(site: Site) -> Iterator[Expectation]:
     """Every bridge with pods: up, with the gateway's address, seen by netfilter, wide enough."""
     if not site.collected or not knows(site.host, "links"):
         return
-    if site.bridge and link_named(site.host, site.bridge) is None and _bridged(site):
+    if site.cni.name and link_named(site.host, site.cni.name) is None and _bridged(site):
         yield _missing(site)
         return
-    for name in sorted({bridge_of(site, pod) for pod in site.pods} - {""}):
+    for name in site.bridges:
         bridge = link_named(site.host, name)
         if bridge is not None:
             yield from _one(site, bridge)
@@ -74,22 +71,22 @@ def _missing(site: Site) -> Expectation:
     ends = [pod.host_end for pod in pods if pod.host_end]
     bridge = Link(
         index=0,
-        name=site.bridge,
+        name=site.cni.name,
         kind="bridge",
         mac=ends[0].mac,
         mtu=min(end.mtu for end in ends),
         bridge=BridgeSettings(),
     )
     steps = [add_link(bridge)]
-    steps += [attach(end.name, site.bridge, BridgePort()) for end in ends]
+    steps += [attach(end.name, site.cni.name, BridgePort()) for end in ends]
     for subnet in site.api.pod_cidrs if site.api else ():
         first = subnet.network + 1
-        steps.append(add_address(Address(site.bridge, subnet.family, first, subnet)))
+        steps.append(add_address(Address(site.cni.name, subnet.family, first, subnet)))
     names = ", ".join(link.name for link in site.host.links if link.kind == "bridge")
     return expect(
         BridgeMissing,
         site.host,
-        f"node {site.node} has no bridge {site.bridge} for its {len(pods)} pods",
+        f"node {site.node} has no bridge {site.cni.name} for its {len(pods)} pods",
         Evidence(f"ip link on {site.host.id}", f"bridges: {names}" if names else "no bridge"),
         repair=in_sequence(steps),
     )
@@ -102,21 +99,27 @@ def _one(site: Site, bridge: Link) -> Iterator[Expectation]:
             site.host,
             f"the bridge {bridge.name} of node {site.node} is down",
             link_line(site.host, bridge),
-            repair=link_up(bridge.name),
+            repair=in_sequence((link_up(bridge.name), *_ports_up(site, bridge))),
             fix=f"ip link set dev {bridge.name} up",
         )
-    members = [pod for pod in site.pods if bridge_of(site, pod) == bridge.name]
+    members = site.on_bridge(bridge.name)
     families = dict.fromkeys(family for pod in members for family, _ in pod.pod.ips)
     for family in families:
         yield from _address(site, bridge, members, family)
         if knows(site.host, "sysctls"):
             yield from _netfilter(site, bridge, family)
-    yield from _pod_macs(site, bridge, members)
     yield from _mtu(site, bridge, members)
 
 
+def _ports_up(site: Site, bridge: Link) -> Iterator[Repair]:
+    """Ports of a bridge that is down are disabled; they come back with it."""
+    for link in site.host.links:
+        if link.master == bridge.name and link.up and link.carrier and link.port is not None:
+            yield attach(link.name, bridge.name, replace(link.port, state="forwarding"))
+
+
 def _address(
-    site: Site, bridge: Link, members: list[PodSite], family: Family
+    site: Site, bridge: Link, members: tuple[PodSite, ...], family: Family
 ) -> Iterator[Expectation]:
     """A bridge with a port that leads out of the node may leave routing to a router there."""
     wired = {pod.host_end.name for pod in site.pods if pod.host_end}
@@ -143,15 +146,20 @@ def _address(
     address = Address(
         bridge.name, family, gateway, Prefix(family, gateway >> shift << shift, length)
     )
+    off = ipv6_off(site.host, bridge.name) if family is Family.V6 else ()
     has = ", ".join(address_text(each) for each in addresses_on(site.host, bridge.name, family))
+    line = Evidence(f"ip addr on {site.host.id}", has or f"no address on {bridge.name}")
+    steps = [set_sysctls(dict.fromkeys(off, "0"))] if off else []
     yield expect(
-        BridgeAddressMissing,
+        DisableIpv6Set if off else BridgeAddressMissing,
         site.host,
-        f"{bridge.name} on node {site.node} lacks {format_ip(family, gateway)}, the gateway of "
-        f"its pods",
-        Evidence(f"ip addr on {site.host.id}", has or f"no address on {bridge.name}"),
-        repair=add_address(address),
-        fix=f"ip addr add {address_text(address)}",
+        f"IPv6 is switched off on {bridge.name} of node {site.node}"
+        if off
+        else f"{bridge.name} on node {site.node} lacks {format_ip(family, gateway)}, the gateway "
+        f"of its pods",
+        sysctl_line(site.host, *off) if off else line,
+        repair=in_sequence((*steps, add_address(address))),
+        fix=f"sysctl -w {off[0]}=0" if off else f"ip addr add {address_text(address)}",
     )
 
 
@@ -180,29 +188,7 @@ def _netfilter(site: Site, bridge: Link, family: Family) -> Iterator[Expectation
     )
 
 
-def _pod_macs(site: Site, bridge: Link, members: list[PodSite]) -> Iterator[Expectation]:
-    """The node's fixed neighbour entries for its pods."""
-    owners = {ip: pod for pod in members for ip in pod.pod.ips}
-    for entry in site.host.neighbours:
-        pod = owners.get((entry.family, entry.address))
-        if pod is None or pod.device is None or entry.device != bridge.name:
-            continue
-        if entry.state not in ("PERMANENT", "NOARP") or entry.mac in ("", pod.device.mac):
-            continue
-        if pod.device.mac:
-            yield expect(
-                NeighbourWrongMac,
-                site.host,
-                f"node {site.node} holds a fixed neighbour entry for pod {pod.name} with "
-                f"{entry.mac}; the pod has {pod.device.mac}",
-                neighbour_line(site.host, entry),
-                link_line(pod.namespace, pod.device),
-                repair=set_neighbour(replace(entry, mac=pod.device.mac, raw="")),
-                fix=f"ip neigh del {format_ip(entry.family, entry.address)} dev {entry.device}",
-            )
-
-
-def _mtu(site: Site, bridge: Link, members: list[PodSite]) -> Iterator[Expectation]:
+def _mtu(site: Site, bridge: Link, members: tuple[PodSite, ...]) -> Iterator[Expectation]:
     largest = max((pod.device.mtu for pod in members if pod.device), default=0)
     if bridge.mtu < largest:
         yield expect(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from skoop.findings.node import NodeIpChanged, NodeNetworkUnavailable, NodeNicDown, NodeNotReady
-from skoop.model.address import format_ip
+from skoop.findings.route import RouteMissing
+from skoop.model.address import Family, Prefix, format_ip
+from skoop.model.disposition import Level
 from skoop.model.kube import Condition, Node
 from skoop.model.trace import Evidence
-from skoop.plugin.base import Expectation
-from skoop.plugin.checks.base import expect, link_line
-from skoop.plugin.repair import link_up
-from skoop.plugin.site import Site, address_text, knows
+from skoop.netstack.state import Address
+from skoop.plugin.base import Expectation, Repair
+from skoop.plugin.checks.base import expect, link_line, no_route
+from skoop.plugin.repair import in_main, in_sequence, link_up, make_route, set_route
+from skoop.plugin.site import Site, address_text, knows, link_named
 
 
 def node_health(site: Site) -> Iterator[Expectation]:
@@ -53,12 +57,69 @@ def _address(site: Site, node: Node) -> Iterator[Expectation]:
             Evidence(f"ip addr on {site.host.id}", text or "no address"),
         )
     for name in dict.fromkeys(present[ip] for ip in node.internal_ips if ip in present):
-        for link in site.host.links:
-            if link.name == name and not link.up and link.kind != "loopback":
-                yield expect(
-                    NodeNicDown,
-                    site.host,
-                    f"{name} of node {node.name} is down",
-                    link_line(site.host, link),
-                    repair=link_up(name),
-                )
+        link = link_named(site.host, name)
+        if link is None or link.kind == "loopback":
+            continue
+        if not link.up:
+            yield expect(
+                NodeNicDown,
+                site.host,
+                f"{name} of node {node.name} is down",
+                link_line(site.host, link),
+                repair=in_sequence((link_up(name), *_default_routes(site, name))),
+            )
+        elif knows(site.host, "routes"):
+            yield from _default_route(site, name)
+
+
+def _default_route(site: Site, device: str) -> Iterator[Expectation]:
+    """Missed where the other nodes have one. Without it pods reach nothing outside."""
+    families = {
+        each.family for each in site.host.addresses if each.device == device and _is_global(each)
+    }
+    for family in sorted(families):
+        zero = Prefix(family, 0, 0)
+        has = any(route.destination == zero for route in site.host.routes)
+        gateway = _usual_gateway(site, family)
+        if not has and gateway is not None:
+            repairs = list(_default_routes(site, device))
+            yield expect(
+                RouteMissing,
+                site.host,
+                f"node {site.node} has no default route; other nodes use "
+                f"{format_ip(family, gateway)}",
+                no_route(site.host, "default"),
+                repair=in_sequence(repairs) if repairs else None,
+                level=Level.WARNING,
+            )
+
+
+def _default_routes(site: Site, device: str) -> Iterator[Repair]:
+    """Default routes as the other nodes have them, by a gateway on the same link."""
+    for address in site.host.addresses:
+        if address.device != device or not _is_global(address):
+            continue
+        family = address.family
+        zero = Prefix(family, 0, 0)
+        gateway = _usual_gateway(site, family)
+        if gateway is None or any(route.destination == zero for route in site.host.routes):
+            continue
+        if address.prefix.contains(gateway):
+            yield set_route(make_route(zero, device, gateway))
+
+
+def _is_global(address: Address) -> bool:
+    return address.scope == "global"
+
+
+def _usual_gateway(site: Site, family: Family) -> int | None:
+    """The gateway of the default routes of most nodes."""
+    zero = Prefix(family, 0, 0)
+    gateways = Counter(
+        route.nexthops[0].gateway[1]
+        for host in site.view.hosts.values()
+        for route in host.routes
+        if route.destination == zero and in_main(route)
+        if route.nexthops and route.nexthops[0].gateway
+    )
+    return gateways.most_common(1)[0][0] if gateways else None

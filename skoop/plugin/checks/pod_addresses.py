@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from skoop.findings.route import LocalTableCapture
+from skoop.findings.sysctl import DisableIpv6Set
 from skoop.findings.veth import IpMismatchApiVsNetns, WrongMask
 from skoop.model.address import Family, Prefix, format_ip
 from skoop.model.disposition import Level
 from skoop.model.trace import Evidence
 from skoop.netstack.state import Address, Link, Namespace
 from skoop.plugin.base import Expectation, Repair
-from skoop.plugin.checks.base import expect, place
+from skoop.plugin.checks.base import expect, ipv6_off, place, sysctl_line
 from skoop.plugin.checks.pod_routes import lost_routes
-from skoop.plugin.repair import add_address, in_sequence, without_address
+from skoop.plugin.repair import add_address, in_sequence, set_sysctls, without_address
 from skoop.plugin.site import (
     PodSite,
     Site,
@@ -37,10 +38,26 @@ def pod_addresses(site: Site) -> Iterator[Expectation]:
         for family, value in pod.pod.ips:
             present = [each for each in pod.namespace.addresses if each.family is family]
             own = next((each for each in present if each.value == value), None)
-            if own is None:
+            off = ipv6_off(pod.namespace, pod.device.name) if family is Family.V6 else ()
+            if own is None and off:
+                yield _ipv6_off(site, pod, pod.device, value, off)
+            elif own is None:
                 yield _mismatch(site, pod, pod.device, family, value)
             elif (expected := _length(site, pod, own)) and own.prefix.length != expected.length:
                 yield _wrong_mask(site, pod, own, expected)
+
+
+def _ipv6_off(
+    site: Site, pod: PodSite, device: Link, value: int, off: tuple[str, ...]
+) -> Expectation:
+    address = _readdressed(site, pod, device, (), (Family.V6, value))
+    return expect(
+        DisableIpv6Set,
+        pod.namespace,
+        f"IPv6 is switched off in pod {pod.name}, whose address is {format_ip(Family.V6, value)}",
+        sysctl_line(pod.namespace, *off),
+        repair=in_sequence((set_sysctls(dict.fromkeys(off, "0")), address)),
+    )
 
 
 def _mismatch(site: Site, pod: PodSite, device: Link, family: Family, value: int) -> Expectation:

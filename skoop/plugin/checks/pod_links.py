@@ -6,8 +6,14 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from skoop.findings.bridge import BridgePortUnattached, StpBlocking
+from skoop.findings.bridge import (
+    BridgePortIsolated,
+    BridgePortUnattached,
+    HairpinOff,
+    StpBlocking,
+)
 from skoop.findings.mtu import MtuNodeMismatch
+from skoop.findings.neighbour import NeighbourFailed
 from skoop.findings.veth import (
     LinkDown,
     LoopbackDown,
@@ -22,7 +28,7 @@ from skoop.plugin.base import Expectation, Repair
 from skoop.plugin.checks.base import expect, link_line
 from skoop.plugin.checks.pod_routes import lost_routes
 from skoop.plugin.repair import attach, change_link, in_sequence, link_up
-from skoop.plugin.site import PodSite, Site, bridge_of, knows
+from skoop.plugin.site import PodSite, Site, bridge_of, knows, link_named
 
 
 def pod_links(site: Site) -> Iterator[Expectation]:
@@ -63,6 +69,15 @@ def _missing(pod: PodSite) -> Expectation:
 
 def _pod_end(site: Site, pod: PodSite, device: Link) -> Iterator[Expectation]:
     if device.up:
+        if not device.arp and bridge_of(site, pod):
+            yield expect(
+                NeighbourFailed,
+                pod.namespace,
+                f"{device.name} of pod {pod.name} has ARP switched off: it asks for nobody's MAC "
+                f"and answers nobody",
+                link_line(pod.namespace, device),
+                repair=change_link(device.name, lambda old: replace(old, arp=True)),
+            )
         return
     up = link_up(device.name)
     routes = lost_routes(site, replace(pod, namespace=up(pod.namespace)))
@@ -113,15 +128,54 @@ def _bridging(site: Site, pod: PodSite, end: Link) -> Iterator[Expectation]:
             repair=_attached(site, end, bridge),
             fix=f"ip link set dev {end.name} master {bridge}",
         )
-    elif end.port is not None and end.up and end.port.state != "forwarding":
-        port = replace(end.port, state="forwarding")
+    elif end.port is not None and end.up:
+        yield from _port(site, pod, end, end.port)
+
+
+def _port(site: Site, pod: PodSite, end: Link, port: BridgePort) -> Iterator[Expectation]:
+    bridge = link_named(site.host, end.master)
+    if port.state != "forwarding" and bridge is not None and bridge.up:
+        no_carrier = not end.carrier
         yield expect(
-            StpBlocking,
+            LinkDown if no_carrier else StpBlocking,
             site.host,
-            f"the port {end.name} of pod {pod.name} on bridge {bridge} is {end.port.state}",
+            f"{end.name} of pod {pod.name} has no carrier: its other end is down"
+            if no_carrier
+            else f"the port {end.name} of pod {pod.name} on {end.master} is {port.state}",
             link_line(site.host, end),
-            repair=attach(end.name, bridge, port),
+            repair=in_sequence(
+                (
+                    change_link(end.name, lambda old: replace(old, carrier=True, operstate="UP")),
+                    attach(end.name, end.master, replace(port, state="forwarding")),
+                )
+            ),
         )
+    if site.cni.hairpin and not port.hairpin:
+        yield expect(
+            HairpinOff,
+            site.host,
+            f"the port {end.name} of pod {pod.name} on {end.master} does not send back what the "
+            f"pod sends to itself through a Service; the CNI's configuration asks for it",
+            link_line(site.host, end),
+            repair=attach(end.name, end.master, replace(port, hairpin=True)),
+            fix=f"bridge link set dev {end.name} hairpin on",
+        )
+    if port.isolated and not site.cni.isolation and _isolated(site, end.master) > 1:
+        yield expect(
+            BridgePortIsolated,
+            site.host,
+            f"the port {end.name} of pod {pod.name} on {end.master} is isolated from the other "
+            f"isolated ones",
+            link_line(site.host, end),
+            repair=attach(end.name, end.master, replace(port, isolated=False)),
+            fix=f"bridge link set dev {end.name} isolated off",
+        )
+
+
+def _isolated(site: Site, bridge: str) -> int:
+    return sum(
+        1 for link in site.host.links if link.master == bridge and link.port and link.port.isolated
+    )
 
 
 def _attached(site: Site, end: Link, bridge: str) -> Repair:

@@ -8,13 +8,18 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from skoop.findings.neighbour import NeighbourWrongMac
-from skoop.findings.route import RouteWrongDevice, RouteWrongNexthop
+from skoop.findings.route import (
+    RouteShadowedByMoreSpecific,
+    RouteWrongDevice,
+    RouteWrongNexthop,
+)
 from skoop.findings.veth import PodDefaultRouteMissing
 from skoop.model.address import Family, Prefix, format_ip
 from skoop.model.disposition import Level
 from skoop.netstack.state import Link, Route, RouteType
 from skoop.plugin.base import Expectation, Repair
 from skoop.plugin.checks.base import expect, neighbour_line, no_route, route_line
+from skoop.plugin.checks.neighbours import FIXED
 from skoop.plugin.repair import (
     in_main,
     make_route,
@@ -32,8 +37,6 @@ from skoop.plugin.site import (
     knows,
     link_named,
 )
-
-_FIXED = ("PERMANENT", "NOARP")
 
 
 def pod_routes(site: Site) -> Iterator[Expectation]:
@@ -162,17 +165,23 @@ def _pod_network(site: Site, pod: PodSite, device: Link) -> Iterator[Expectation
 
 
 def _wrong_gateway(site: Site, pod: PodSite, route: Route) -> Expectation | None:
+    """On a bridge all pods of other nodes are behind the gateway."""
     bridge = bridge_of(site, pod)
     family = route.destination.family
     gateway = gateway_of(site, bridge, family) if bridge else None
     used = route.nexthops[0].gateway
-    if gateway is None or used is None or used == (family, gateway):
+    own = [each.prefix for each in pod.namespace.addresses if each.family is family]
+    on_link = used is None and any(
+        within(route.destination, each) or within(each, route.destination) for each in own
+    )
+    if gateway is None or on_link or used == (family, gateway):
         return None
+    to = "its own link" if used is None else format_ip(*used)
     return expect(
-        RouteWrongNexthop,
+        RouteShadowedByMoreSpecific if used is None else RouteWrongNexthop,
         pod.namespace,
-        f"pod {pod.name} sends {route.destination} to {format_ip(*used)}; its gateway on node "
-        f"{site.node} is {format_ip(family, gateway)}",
+        f"pod {pod.name} sends {route.destination} to {to}; its gateway on node {site.node} is "
+        f"{format_ip(family, gateway)}",
         route_line(pod.namespace, route),
         repair=without_route(route),
     )
@@ -194,7 +203,7 @@ def _gateway_mac(site: Site, pod: PodSite, device: Link) -> Iterator[Expectation
     bridge = link_named(site.host, bridge_of(site, pod))
     right = (bridge or pod.host_end).mac
     for entry in pod.namespace.neighbours:
-        if entry.device != device.name or entry.state not in _FIXED or not entry.mac:
+        if entry.device != device.name or entry.state not in FIXED or not entry.mac:
             continue
         if default_gateway(pod, entry.family) != entry.address or entry.mac == right or not right:
             continue

@@ -85,6 +85,10 @@ def _addresses_in(site: Site, route: Route) -> Iterator[tuple[str, int]]:
         for subnet in node.pod_cidrs:
             if subnet.family is family and inside(subnet.network + 2):
                 yield f"podCIDR {subnet} of node {node.name}", subnet.network + 2
+    for node in inventory.nodes:
+        for ip in node.internal_ips:
+            if ip[0] is family and inside(ip[1]):
+                yield f"node {node.name}", ip[1]
     for service in inventory.services:
         for ip in service.cluster_ips:
             if ip[0] is family and inside(ip[1]):

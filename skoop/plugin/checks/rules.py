@@ -15,7 +15,7 @@ from skoop.netstack.state import Namespace, PolicyRule
 from skoop.plugin.base import Expectation
 from skoop.plugin.checks.base import expect, place, route_line, rule_line
 from skoop.plugin.repair import with_rule, without_rule
-from skoop.plugin.site import DEFAULT_RULES, Site, bridge_of, knows
+from skoop.plugin.site import DEFAULT_RULES, Site, knows
 
 _FEW = 3
 _TABLES = {"255": "local", "254": "main", "253": "default"}
@@ -207,7 +207,7 @@ def _pod_traffic(site: Site, namespace: Namespace, rule: PolicyRule) -> tuple[Tr
 
 
 def _node_traffic(site: Site, rule: PolicyRule) -> tuple[Traffic, ...]:
-    bridges = sorted({bridge_of(site, pod) for pod in site.pods} - {""})
+    bridges = site.bridges
     ends = [pod.host_end.name for pod in site.pods if pod.host_end and not pod.host_end.master]
     inner = (*bridges, *ends[:_FEW])
     outer = tuple(

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from skoop.findings.sysctl import IpForwardOff, PerInterfaceForwardingOff, V6ForwardingOff
+from skoop.findings.sysctl import (
+    IpForwardOff,
+    PerInterfaceForwardingOff,
+    RouteLocalnetOff,
+    V6ForwardingOff,
+)
 from skoop.model.address import Family
+from skoop.model.disposition import Level
 from skoop.netstack.sysctl import Sysctls
 from skoop.plugin.base import Expectation, Repair
 from skoop.plugin.checks.base import expect, sysctl_line
 from skoop.plugin.repair import set_sysctls
-from skoop.plugin.site import Site, bridge_of, knows
+from skoop.plugin.site import Site, knows
+from skoop.service.config import ProxyMode
 
 _TUNNELS = ("vxlan", "ipip", "sit", "geneve", "wireguard", "tun", "ip6tnl")
 _GLOBAL = "net.ipv4.ip_forward"
@@ -25,6 +32,27 @@ def forwarding(site: Site) -> Iterator[Expectation]:
         yield from _v4(site)
     if Family.V6 in families:
         yield from _v6(site)
+
+
+def localnet(site: Site) -> Iterator[Expectation]:
+    """kube-proxy's iptables mode lets NodePorts answer on 127.0.0.1 by route_localnet."""
+    proxy = site.view.facts.proxy.value
+    name = "net.ipv4.conf.all.route_localnet"
+    has_node_ports = any(
+        port.node_port for service in site.view.inventory.services for port in service.ports
+    )
+    if proxy.mode is not ProxyMode.IPTABLES or not proxy.localhost_node_ports or not has_node_ports:
+        return
+    if site.collected and knows(site.host, "sysctls") and site.host.sysctls.get(name) == "0":
+        yield expect(
+            RouteLocalnetOff,
+            site.host,
+            f"NodePorts do not answer on 127.0.0.1 of node {site.node}",
+            sysctl_line(site.host, name),
+            repair=set_sysctls({name: "1"}),
+            level=Level.WARNING,
+            fix=f"sysctl -w {name}=1",
+        )
 
 
 def _v4(site: Site) -> Iterator[Expectation]:
@@ -78,12 +106,9 @@ def _v6(site: Site) -> Iterator[Expectation]:
 def _entrances(site: Site) -> list[str]:
     """Bridges with pods, veths that are in no bridge, tunnels, and devices with the node's own
     addresses."""
-    devices = {bridge_of(site, pod) for pod in site.pods} - {""}
-    devices |= (
-        {pod.host_end.name for pod in site.pods if pod.host_end and not pod.host_end.master}
-        if not devices
-        else set()
-    )
+    devices = set(site.bridges) or {
+        pod.host_end.name for pod in site.pods if pod.host_end and not pod.host_end.master
+    }
     devices |= {link.name for link in site.host.links if link.kind in _TUNNELS and link.up}
     ips = site.api.ips if site.api else ()
     devices |= {each.device for each in site.host.addresses if (each.family, each.value) in ips}

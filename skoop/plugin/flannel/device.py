@@ -15,16 +15,24 @@ from skoop.findings.overlay import (
     VtepMissing,
     VxlanPortMismatch,
 )
+from skoop.findings.sysctl import DisableIpv6Set
 from skoop.findings.veth import AddressMissing, MacMismatch
 from skoop.model.address import Family, Prefix, format_ip
 from skoop.model.disposition import Level
 from skoop.model.trace import Evidence
 from skoop.netstack.state import Address, IpTunnel, Link, Vxlan
 from skoop.plugin.base import Expectation, Repair
-from skoop.plugin.checks.base import expect, link_line
+from skoop.plugin.checks.base import expect, ipv6_off, link_line, sysctl_line
 from skoop.plugin.flannel.lease import Lease
 from skoop.plugin.flannel.overlay import Overlay, underlay_link
-from skoop.plugin.repair import add_address, add_link, change_link, in_sequence, link_up
+from skoop.plugin.repair import (
+    add_address,
+    add_link,
+    change_link,
+    in_sequence,
+    link_up,
+    set_sysctls,
+)
 from skoop.plugin.site import Site, address_text, addresses_on, knows
 
 
@@ -95,8 +103,6 @@ def device_settings(site: Site, overlay: Overlay, own: Lease, link: Link) -> Ite
         yield from _local(site, own, link, link.vxlan.local)
     elif link.tunnel is not None and link.tunnel.local:
         yield from _local(site, own, link, (link.tunnel.family, link.tunnel.local))
-    if overlay.backend in ("vxlan", "ipip") and knows(site.host, "addresses"):
-        yield from _address(site, own, link)
     yield from _mtu(site, overlay, own, link)
 
 
@@ -166,20 +172,31 @@ def _local(
     )
 
 
-def _address(site: Site, own: Lease, link: Link) -> Iterator[Expectation]:
-    """The node's own packets to remote pods leave from this address."""
+def address_lost(site: Site, overlay: Overlay, own: Lease, link: Link) -> Expectation | None:
+    """The node's own packets to remote pods leave from the device's address."""
+    if overlay.backend not in ("vxlan", "ipip") or not knows(site.host, "addresses"):
+        return None
     right = _vtep_address(link.name, own)
     present = addresses_on(site.host, link.name, own.family)
     if any(each.value == right.value for each in present):
-        return
+        return None
+    off = ipv6_off(site.host, link.name) if own.family is Family.V6 else ()
+    if off:
+        return expect(
+            DisableIpv6Set,
+            site.host,
+            f"IPv6 is switched off on {link.name} of node {site.node}",
+            sysctl_line(site.host, *off),
+            repair=in_sequence((set_sysctls(dict.fromkeys(off, "0")), add_address(right))),
+            fix=f"sysctl -w {off[0]}=0, then restart flannel on node {site.node}",
+        )
     has = ", ".join(address_text(each) for each in present)
-    yield expect(
+    return expect(
         AddressMissing,
         site.host,
         f"{link.name} on node {site.node} lacks its address {address_text(right)}",
         Evidence(f"ip addr on {site.host.id}", has or f"no address on {link.name}"),
         repair=add_address(right),
-        level=Level.CRITICAL,
         fix=f"ip addr add {address_text(right)}",
     )
 

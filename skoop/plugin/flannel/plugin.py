@@ -13,11 +13,13 @@ from skoop.model.trace import Evidence
 from skoop.netstack.state import Link
 from skoop.plugin.base import ClusterView, Expectation
 from skoop.plugin.checks.base import as_one, expect, worst_first
-from skoop.plugin.flannel.cni import bridge_name
-from skoop.plugin.flannel.device import absent_device, device_settings, down_device
+from skoop.plugin.flannel.cni import bridge_conf
+from skoop.plugin.flannel.device import absent_device, address_lost, device_settings, down_device
 from skoop.plugin.flannel.lease import Lease, lease_of, peers_of
+from skoop.plugin.flannel.masquerade import masquerade
 from skoop.plugin.flannel.overlay import Overlay, direct_device, overlay_of, tunnel_link
 from skoop.plugin.flannel.routes import peer_routes, reverse_paths, shadowing_routes
+from skoop.plugin.flannel.tables import tables_of
 from skoop.plugin.flannel.vxlan import forwarding_entry, vtep_neighbour
 from skoop.plugin.linux import linux_expectations, service_addresses
 from skoop.plugin.site import Site, address_text, addresses_on, knows, plain_fib, site_of
@@ -42,7 +44,7 @@ class FlannelPlugin:
 
     def expectations(self, view: ClusterView, node: str) -> tuple[Expectation, ...]:
         """What flannel should have set up on a node, and what it needs from Linux."""
-        site = site_of(view, node, bridge=bridge_name(view))
+        site = site_of(view, node, bridge_conf(view))
         return worst_first((*_flannel(site), *linux_expectations(site)))
 
 
@@ -58,6 +60,9 @@ def _flannel(site: Site) -> Iterator[Expectation]:
         if own is not None:
             yield from _mode(site, own)
             yield from _overlay(site, overlay_of(site, own), own)
+            unmasked = masquerade(site, own)
+            if unmasked is not None:
+                yield unmasked
 
 
 def _families(view: ClusterView) -> tuple[Family, ...]:
@@ -81,8 +86,8 @@ def _mode(site: Site, own: Lease) -> Iterator[Expectation]:
 
 
 def _overlay(site: Site, overlay: Overlay, own: Lease) -> Iterator[Expectation]:
-    """A device that is missing or down takes its routes and neighbours with it: they are part of
-    that one fault, and of its repair."""
+    """A device that is missing, is down or has lost its last address takes its routes and
+    neighbours with it: they are part of that one fault, and of its repair."""
     peers = peers_of(site.view, own)
     if not overlay.device:
         yield from _between(site, overlay, None, peers)
@@ -90,9 +95,13 @@ def _overlay(site: Site, overlay: Overlay, own: Lease) -> Iterator[Expectation]:
     link = tunnel_link(site, overlay)
     if link is not None and link.up:
         yield from device_settings(site, overlay, own, link)
-        yield from _between(site, overlay, link, peers)
-        return
-    gone = down_device(site, link) if link else absent_device(site, overlay, own)
+        lost_address = address_lost(site, overlay, own, link)
+        if lost_address is None:
+            yield from _between(site, overlay, link, peers)
+            return
+        gone = lost_address
+    else:
+        gone = down_device(site, link) if link else absent_device(site, overlay, own)
     if gone.repair is None:
         yield gone
         return
@@ -108,11 +117,12 @@ def _between(
     site: Site, overlay: Overlay, link: Link | None, peers: tuple[Lease, ...]
 ) -> Iterator[Expectation]:
     device = link.name if link else ""
+    tables = tables_of(site.host)
     for peer in peers:
-        parts = list(peer_routes(site, overlay, device, peer))
+        parts = list(peer_routes(site, tables, overlay, device, peer))
         if link is not None and link.vxlan is not None and not direct_device(site, overlay, peer):
-            parts += vtep_neighbour(site, link, peer)
-            parts += forwarding_entry(site, link, peer)
+            parts += vtep_neighbour(site, tables, link, peer)
+            parts += forwarding_entry(site, tables, link, peer)
         if len(parts) > 1:
             yield as_one(parts, "; ".join(part.suspicion.message for part in parts))
         else:
@@ -139,7 +149,7 @@ def _subnets(site: Site) -> Iterator[Expectation]:
                         Evidence(f"podCIDRs of node {site.node}", text),
                         fix=f"delete pod {pod.name}; its controller makes another",
                     )
-        for address in addresses_on(site.host, site.bridge, family):
+        for address in addresses_on(site.host, site.cni.name, family):
             if not any(cidr.contains(address.value) for cidr in own):
                 yield expect(
                     IpOutsideCidr,

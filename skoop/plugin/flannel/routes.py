@@ -17,22 +17,24 @@ from skoop.netstack.fib import FibKind
 from skoop.netstack.state import NextHop, Route, RouteType
 from skoop.plugin.base import Expectation
 from skoop.plugin.checks.base import expect, no_route, route_line
-from skoop.plugin.checks.pod_routes import within
 from skoop.plugin.checks.routes import ENDING, rp_filter_drop
 from skoop.plugin.flannel.lease import Lease
 from skoop.plugin.flannel.overlay import HOST_GW, Overlay, direct_device, peer_route
+from skoop.plugin.flannel.tables import Tables
 from skoop.plugin.repair import in_main, in_sequence, route_text, set_route, without_route
 from skoop.plugin.site import Site, lookup
 
 
-def peer_routes(site: Site, overlay: Overlay, device: str, peer: Lease) -> Iterator[Expectation]:
+def peer_routes(
+    site: Site, tables: Tables, overlay: Overlay, device: str, peer: Lease
+) -> Iterator[Expectation]:
     """What is wrong with the route to a peer's subnet itself."""
     expected = peer_route(site, overlay, device, peer)
     if expected is None:
         if overlay.backend == HOST_GW:
-            yield from _not_adjacent(site, peer)
+            yield from _not_adjacent(site, tables, peer)
         return
-    actual = _best(site.host.routes, peer.subnet, exact=overlay.per_node)
+    actual = tables.best(peer.subnet, exact=overlay.per_node)
     if actual is None:
         yield _missing(site, peer, expected)
     elif actual.type is RouteType.THROW:
@@ -57,19 +59,6 @@ def peer_routes(site: Site, overlay: Overlay, device: str, peer: Lease) -> Itera
             route_line(site.host, actual),
             repair=set_route(expected),
         )
-
-
-def _best(routes: tuple[Route, ...], subnet: Prefix, *, exact: bool) -> Route | None:
-    """The route the kernel takes for a subnet, more specific ones aside."""
-    found = [
-        route
-        for route in routes
-        if in_main(route)
-        and not route.tos
-        and within(subnet, route.destination)
-        and (route.destination == subnet or (not exact and route.destination.length))
-    ]
-    return min(found, key=lambda r: (-r.destination.length, r.metric)) if found else None
 
 
 def _same_way(actual: Route, expected: Route, *, gateway: bool) -> bool:
@@ -115,9 +104,9 @@ def _wrong(site: Site, peer: Lease, actual: Route, expected: Route) -> Expectati
     )
 
 
-def _not_adjacent(site: Site, peer: Lease) -> Iterator[Expectation]:
+def _not_adjacent(site: Site, tables: Tables, peer: Lease) -> Iterator[Expectation]:
     found = lookup(site.fibs[peer.family], peer.family, peer.public)
-    if found.route is None or _best(site.host.routes, peer.subnet, exact=True):
+    if found.route is None or tables.best(peer.subnet, exact=True):
         return
     yield expect(
         NexthopOfflink,

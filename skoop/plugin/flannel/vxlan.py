@@ -16,11 +16,12 @@ from skoop.netstack.state import FdbEntry, Link, Neighbour
 from skoop.plugin.base import Expectation
 from skoop.plugin.checks.base import expect, neighbour_line
 from skoop.plugin.flannel.lease import Lease
+from skoop.plugin.flannel.tables import Tables
 from skoop.plugin.repair import set_fdb, set_neighbour
 from skoop.plugin.site import Site, knows
 
 
-def vtep_neighbour(site: Site, link: Link, peer: Lease) -> Iterator[Expectation]:
+def vtep_neighbour(site: Site, tables: Tables, link: Link, peer: Lease) -> Iterator[Expectation]:
     """The peer's VTEP has the network address of its subnet; its MAC is written, never asked."""
     if not peer.mac or not knows(site.host, "neighbours"):
         return
@@ -34,15 +35,7 @@ def vtep_neighbour(site: Site, link: Link, peer: Lease) -> Iterator[Expectation]
         "PERMANENT",
         raw=f"{ip} dev {link.name} lladdr {peer.mac} PERMANENT",
     )
-    key = (link.name, peer.family, vtep)
-    entry = next(
-        (
-            each
-            for each in site.host.neighbours
-            if (each.device, each.family, each.address) == key and not each.proxy
-        ),
-        None,
-    )
+    entry = tables.neighbours.get((link.name, peer.family, vtep))
     fix = f"ip neigh replace {ip} lladdr {peer.mac} dev {link.name} nud permanent"
     if entry is None or not entry.mac:
         line = (
@@ -83,7 +76,7 @@ def vtep_neighbour(site: Site, link: Link, peer: Lease) -> Iterator[Expectation]
         )
 
 
-def forwarding_entry(site: Site, link: Link, peer: Lease) -> Iterator[Expectation]:
+def forwarding_entry(site: Site, tables: Tables, link: Link, peer: Lease) -> Iterator[Expectation]:
     """The peer's VTEP MAC leads to the peer's public address."""
     if not peer.mac or not knows(site.host, "fdb"):
         return
@@ -96,11 +89,7 @@ def forwarding_entry(site: Site, link: Link, peer: Lease) -> Iterator[Expectatio
         permanent=True,
         raw=f"{peer.mac} dev {link.name} dst {peer.public_ip} self permanent",
     )
-    entries = [
-        each
-        for each in site.host.fdb
-        if each.device == link.name and each.mac == peer.mac and each.remote is not None
-    ]
+    entries = tables.fdb.get((link.name, peer.mac), ())
     fix = f"bridge fdb replace {peer.mac} dev {link.name} dst {peer.public_ip} self permanent"
     if not entries:
         yield expect(
