@@ -36,14 +36,13 @@ def main() -> int:
     fresh.add_argument("--no-shrink", action="store_true", help="only report")
     fresh.add_argument("--results", type=Path, default=RESULTS)
     fresh.set_defaults(run=_fresh)
-    replay = commands.add_parser("replay", help="one seed again, with every answer")
-    replay.add_argument("seed", type=int)
+    replay = commands.add_parser("replay", help="one round again, with every answer")
+    replay.add_argument("round", help="a seed, or a round.json or shrunk.json that was kept")
     replay.add_argument("--queries", type=int, default=20)
     replay.add_argument("--results", type=Path, default=RESULTS)
     replay.set_defaults(run=_replay)
     record = commands.add_parser("record", help="write cases that need no root")
-    record.add_argument("--seed", type=int, default=1)
-    record.add_argument("--rounds", type=int, default=12)
+    record.add_argument("round", nargs="+", help="seeds, or round.json files that were kept")
     record.add_argument("--folder", type=Path, default=recorded.FOLDER)
     record.set_defaults(run=_record)
     play = commands.add_parser("build", help="build a cluster to play with")
@@ -95,7 +94,7 @@ def _report(played: Round, case: Case, snapshot: Path, arguments: argparse.Names
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    played, tally = random_round(arguments.seed, queries=arguments.queries), Tally()
+    played, tally = _round(arguments.round, arguments.queries), Tally()
     print(played.described())
     home = arguments.results / f"replay-{played.seed}"
     with TemporaryDirectory(prefix="skoop-round-") as folder:
@@ -110,8 +109,15 @@ def _replay(arguments: argparse.Namespace) -> int:
     return 1 if tally.disagreements else 0
 
 
+def _round(text: str, queries: int = 20) -> Round:
+    if text.isdigit():
+        return random_round(int(text), queries=queries)
+    return recorded.from_json(Path(text).read_bytes())
+
+
 def _record(arguments: argparse.Namespace) -> int:
-    for path in recorded.record(arguments.seed, arguments.rounds, arguments.folder):
+    for text in arguments.round:
+        path = recorded.record(_round(text), arguments.folder)
         print(f"{path} {path.stat().st_size} bytes")
     return 0
 

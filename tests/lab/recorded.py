@@ -6,7 +6,6 @@ One file a round: a snapshot (contract) with `round.json` and `truth.json` besid
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,10 +16,10 @@ from tests.lab.judge import Case, judge, telling
 from tests.lab.predict import Predict
 from tests.lab.probe import Hit
 from tests.lab.queries import Query
-from tests.lab.round import Play, Round, aim, attempts, from_json, random_round, to_json
+from tests.lab.round import Play, Round, Truth, aim, attempts, from_json, to_json
 from tests.lab.round import reshaped as _reshaped
 
-__all__ = ["FOLDER", "Recorded", "aim", "compare", "load", "record", "to_json"]
+__all__ = ["FOLDER", "Recorded", "aim", "compare", "from_json", "load", "record", "to_json"]
 
 FOLDER = Path(__file__).resolve().parent.parent / "data" / "lab"
 
@@ -32,32 +31,33 @@ class Recorded(Struct, frozen=True):
     truths: tuple[tuple[Hit, ...], ...]
 
 
-def record(seed: int, count: int, folder: Path) -> Iterator[Path]:
-    """Play rounds and write each to a file; gives the files."""
+def record(played: Round, folder: Path) -> Path:
+    """Play a round and write it to a file of its own. Questions whose answer may take patience are
+    asked patiently."""
     folder.mkdir(parents=True, exist_ok=True)
-    for number in range(seed, seed + count):
-        yield record_round(random_round(number), folder / f"seed-{number}.tar.gz")
-
-
-def record_round(played: Round, target: Path) -> Path:
-    """Play one round and write it. Questions whose answer took patience are asked patiently."""
+    names = [i.fault for i in played.injections] or ["clean"]
+    target = folder / f"seed-{played.seed}-{'-and-'.join(names)}.tar.gz"
     with TemporaryDirectory(prefix="skoop-record-") as name:
         home = Path(name)
         with Play(played) as play:
             play.capture(home / "snapshot")
-            truths, cluster = [], play.lab.cluster
-            for truth in play.ask():
-                hits = truth.hits
-                if any(h.result in ("timeout", "unreachable") for h in hits):
-                    tries = 1 if truth.query.sport else 8 * attempts(cluster, truth.query)
-                    hits = telling(play.ask_again(truth.query, tries=tries, timeout=1.3))
-                truths.append(hits)
+            truths = [_patient(play, truth) for truth in play.ask()]
         (home / "round.json").write_bytes(to_json(played))
         (home / "truth.json").write_bytes(msgspec.json.encode(truths))
         with tarfile.open(target, "w:gz") as archive:
             for part in ("round.json", "truth.json", "snapshot"):
                 archive.add(home / part, arcname=part)
     return target
+
+
+def _patient(play: Play, truth: Truth) -> tuple[Hit, ...]:
+    """Every backend drawn, and no attempt lost to haste."""
+    tries = attempts(play.lab.cluster, truth.query)
+    slow = any(h.result in ("timeout", "unreachable") for h in truth.hits)
+    if not slow and tries == 1:
+        return truth.hits
+    again = play.ask_again(truth.query, tries=tries if tries == 1 else 10 * tries, timeout=1.3)
+    return telling(again) if slow else tuple(sorted({*truth.hits, *again}))
 
 
 def load(path: Path, folder: Path) -> Recorded:

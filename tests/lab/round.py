@@ -149,7 +149,7 @@ class Play:
     def ask_again(self, query: Query, *, tries: int, timeout: float) -> tuple[Hit, ...]:
         """One question alone, with patience: what decides a disagreement."""
         one = shot(self.lab, query)
-        first = shoot([one] * tries, timeout=timeout, width=8)
+        first = shoot([one] * tries, timeout=timeout)
         if any(h.result in ("timeout", "unreachable") for h in first):
             # Errors of unreachable and prohibit routes are limited to one a second for each
             # client, whatever icmp_ratelimit says (net.ipv4.route.error_cost).

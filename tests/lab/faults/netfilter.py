@@ -175,7 +175,7 @@ _PLAIN: tuple[Fault, ...] = (
             "iptables -t raw -A PREROUTING -i cni0 -p tcp -j CT --notrack",
             "iptables -I FORWARD -m conntrack --ctstate INVALID,UNTRACKED -j DROP",
         ),
-        also=("conntrack-invalid-drop", "filter-drop"),
+        also=("notrack-breaks-nat", "conntrack-invalid-drop", "filter-drop"),
     ),
     fault(
         "mark-collision",
