@@ -16,14 +16,14 @@ from tests.lab import recorded
 from tests.lab.build import build
 from tests.lab.cni import plugin_folder
 from tests.lab.differential import Tally, keep, run_round, shrink
-from tests.lab.effect import effect_of, flavours
-from tests.lab.faults import CATALOGUE, Fault
+from tests.lab.effect import aimed, effect_of, flavours
+from tests.lab.faults import CATALOGUE, Fault, find
 from tests.lab.generate import random_cluster, standard
 from tests.lab.judge import Answer, Opinion, judge
 from tests.lab.predict import by_command
 from tests.lab.probe import Hit, shoot
 from tests.lab.queries import Query, behind, shot
-from tests.lab.round import attempts, from_json, random_round, to_json
+from tests.lab.round import Round, attempts, from_json, random_round, to_json
 from tests.lab.serve import Servers
 from tests.lab.topology import Cluster
 
@@ -244,17 +244,17 @@ def test_a_disagreement_is_shrunk(tmp_path: Path) -> None:
     def stubborn(_: Path, queries: Sequence[Query]) -> list[Answer]:
         return [_answer(("refused", "", "")) for _ in queries]
 
-    played = random_round(3)
-    tally = Tally()
-    cases = run_round(played, stubborn, tmp_path / "snapshot", tally)
-    wrong = next(c for c in cases if c.opinion is Opinion.DISAGREE and c.query.dst[:3] == "pod")
+    cluster, injection = aimed(find("mss-clamp"))
+    query = Query(id="q1", src="pod/lab/p1", dst="pod/lab/p2", port=8080)
+    played = Round(seed=0, cluster=cluster, injections=(injection,), queries=(query,), warm=True)
+    (wrong,) = run_round(played, stubborn, tmp_path / "snapshot", Tally())
+    assert wrong.opinion is Opinion.DISAGREE
     small = shrink(played, wrong.query, stubborn)
     assert small.injections == ()
-    assert small.queries == (wrong.query,)
+    assert not small.warm
     assert not small.cluster.services
-    assert {p.id for p in small.cluster.pods} == {wrong.query.src, wrong.query.dst} & {
-        p.id for p in played.cluster.pods
-    }
+    assert {p.name for p in small.cluster.pods} == {"p1", "p2"}
+    assert {n.name for n in small.cluster.nodes} == {"k1", "k2"}
     home = keep(small, wrong, tmp_path / "snapshot", tmp_path / "results")
     assert from_json((home / "round.json").read_bytes()) == small
     assert (home / "snapshot" / "nodes").is_dir()
