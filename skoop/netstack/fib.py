@@ -134,7 +134,7 @@ def _alive(route: Route, oif: str, skip_linkdown: frozenset[str]) -> tuple[NextH
         for hop in route.nexthops
         if "dead" not in hop.flags
         and not ("linkdown" in hop.flags and hop.device in skip_linkdown)
-        and (not oif or hop.device == oif or route.type is RouteType.LOCAL)
+        and (not oif or hop.device == oif)
     )
 
 
@@ -187,7 +187,7 @@ class Fib:
             if not matches or rule.action == "nop":
                 continue
             if rule.action == "goto":
-                position = _position(rules, rule.target, position)
+                position = _jump(rules, rule.target, position)
                 continue
             if rule.action in _ACTIONS:
                 return FibResult(_ACTIONS[rule.action], rule=rule)
@@ -207,12 +207,13 @@ class Fib:
         return FibResult(result.kind, route, result.nexthops, rule)
 
 
-def _position(rules: tuple[PolicyRule, ...], target: str, after: int) -> int:
-    """Where `goto` continues: the first rule of that priority, which the kernel keeps ahead."""
+def _jump(rules: tuple[PolicyRule, ...], target: str, after: int) -> int:
+    """Where `goto` continues: the first rule of that priority, which the kernel keeps ahead. A goto
+    to a priority that no rule has does nothing."""
     for index in range(after, len(rules)):
         if str(rules[index].priority) == target:
             return index
-    return len(rules)
+    return after
 
 
 def _rule_matches(rule: PolicyRule, flow: Flow) -> bool | None:
@@ -232,11 +233,15 @@ def _selectors_match(rule: PolicyRule, flow: Flow) -> bool | None:
         return False
     if rule.destination and not rule.destination.contains(flow.dst):
         return False
-    if rule.tos is not None and rule.tos and rule.tos != flow.tos & 0xFC:
+    if rule.tos and rule.tos != flow.tos & _TOS_MASKS[rule.family]:
         return False
     if rule.ipproto and rule.ipproto != flow.proto:
         return False
     return _ports_match(rule, flow)
+
+
+_TOS_MASKS = {Family.V4: 0x1C, Family.V6: 0xFC}
+"""The bits of the TOS byte a rule compares (IPTOS_RT_MASK; all of DSCP in IPv6)."""
 
 
 def _ports_match(rule: PolicyRule, flow: Flow) -> bool | None:
@@ -247,6 +252,17 @@ def _ports_match(rule: PolicyRule, flow: Flow) -> bool | None:
         answers.append(port_within(flow.dport, *rule.dport))
     if False in answers:
         return False
-    if None in answers or rule.uid_range or rule.tun_id or rule.l3mdev:
+    if None in answers or _asks_the_unknown(rule):
         return None
     return True
+
+
+def _asks_the_unknown(rule: PolicyRule) -> bool:
+    """Whether a rule looks at what is not collected: the socket's user, VRFs, interface groups."""
+    return bool(
+        rule.uid_range
+        or rule.tun_id
+        or rule.l3mdev
+        or rule.unmodelled
+        or rule.suppress_ifgroup >= 0
+    )
