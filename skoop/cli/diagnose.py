@@ -98,8 +98,10 @@ def _shown_question(demo_name: str, common: Request) -> Request:
     from skoop.demo import find_demo
 
     shown = find_demo(demo_name)
-    port = common.port or shown.port
-    return replace(common, src=shown.src, dst=shown.dst, port=port, protocol=shown.protocol)
+    return replace(
+        common, src=shown.src, dst=shown.dst, port=common.port or shown.port,
+        protocol=shown.protocol, size=common.size or shown.size,
+    )  # fmt: skip
 
 
 def demo(

@@ -17,7 +17,7 @@ from skoop.errors import UsageError
 
 class Demo(Struct, frozen=True, kw_only=True):
     """A snapshot and the question it is shown with. `shows` is one line for the list; `file` lies
-    in this folder."""
+    in this folder; `size` is the payload in bytes (0: a first packet)."""
 
     name: str
     shows: str
@@ -26,6 +26,7 @@ class Demo(Struct, frozen=True, kw_only=True):
     dst: str
     port: int | str | None = None
     protocol: str = "tcp"
+    size: int = 0
 
     @contextmanager
     def path(self) -> Iterator[Path]:
@@ -34,7 +35,57 @@ class Demo(Struct, frozen=True, kw_only=True):
             yield path
 
 
-DEMOS: tuple[Demo, ...] = ()
+DEMOS = (
+    Demo(
+        name="fdb-missing",
+        shows="Every third connection to a Service hangs: flannel's tunnel lacks an entry.",
+        file="fdb-missing.tar.gz",
+        src="pod/default/cli",
+        dst="svc/shop/web",
+        port=80,
+    ),
+    Demo(
+        name="policy-rule",
+        shows="The routes are right, and a policy rule comes before them.",
+        file="policy-rule.tar.gz",
+        src="pod/default/cli3",
+        dst="svc/shop/web",
+        port=80,
+    ),
+    Demo(
+        name="foreign-firewall",
+        shows="iptables lets a packet pass, and a table of somebody else's drops it.",
+        file="foreign-firewall.tar.gz",
+        src="node/k1",
+        dst="svc/shop/web",
+        port=80,
+    ),
+    Demo(
+        name="masquerade-missing",
+        shows="A NodePort answers only when the pod is on the node that was asked.",
+        file="masquerade-missing.tar.gz",
+        src="172.30.0.250",
+        dst="node/k3",
+        port=30080,
+    ),
+    Demo(
+        name="rp-filter",
+        shows="Packets arrive by the tunnel, replies would leave by the NIC: rp_filter drops.",
+        file="rp-filter.tar.gz",
+        src="pod/default/cli",
+        dst="svc/shop/web",
+        port=80,
+    ),
+    Demo(
+        name="mtu",
+        shows="Connections open and then hang: large packets vanish without a word.",
+        file="mtu.tar.gz",
+        src="pod/default/cli",
+        dst="svc/shop/web",
+        port=80,
+        size=20000,
+    ),
+)
 
 
 def demos() -> tuple[Demo, ...]:

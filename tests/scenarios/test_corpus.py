@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-
 from skoop.model.disposition import Result
 from tests.scenarios import corpus, truth
 
