@@ -17,6 +17,7 @@ from skoop.model.kube import (
     NodeAddress,
     Pod,
     Service,
+    ServicePort,
     build_inventory,
 )
 from skoop.netstack.state import (
@@ -310,6 +311,7 @@ def cluster(
     direct: bool = False,
     change_node: Callable[[Node], Node] = lambda node: node,
     bridge: str = "",
+    hairpin: bool = False,
     **options: Any,
 ) -> ClusterView:
     """A clean cluster. `options` go into the Backend of net-conf.json."""
@@ -318,7 +320,8 @@ def cluster(
     conf: dict[str, Any] = {"Network": "10.244.0.0/16", "Backend": {"Type": backend, **options}}
     if dual:
         conf |= {"EnableIPv6": True, "IPv6Network": "fd44::/48"}
-    delegate = {"bridge": bridge} if bridge else {"isDefaultGateway": True}
+    delegate: dict[str, Any] = {"isDefaultGateway": True, "hairpinMode": hairpin}
+    delegate |= {"bridge": bridge} if bridge else {}
     cni = {"plugins": [{"type": "flannel", "delegate": delegate}]}
     data = {"net-conf.json": json.dumps(conf), "cni-conf.json": json.dumps(cni)}
     pods = []
@@ -335,7 +338,14 @@ def cluster(
     inventory = build_inventory(
         nodes=[change_node(api_node(node, backend, dual=dual)) for node in NODES],
         pods=pods,
-        services=[Service(namespace="shop", name="web", cluster_ips=(parse_ip(VIP),))],
+        services=[
+            Service(
+                namespace="shop",
+                name="web",
+                cluster_ips=(parse_ip(VIP),),
+                ports=(ServicePort(port=80, node_port=30080),),
+            )
+        ],
         config_maps=config_maps,
     )
     routed = NODES if direct or backend == "host-gw" else ()
@@ -358,3 +368,13 @@ def namespace_of(view: ClusterView, identity: str) -> Namespace:
     """A namespace by id."""
     kind, _, name = identity.partition("/")
     return view.hosts[name] if kind == "node" else view.pods[identity]
+
+
+def with_inventory(view: ClusterView, **lists: Any) -> ClusterView:
+    """The view with some lists of its inventory exchanged, and everything detected anew."""
+    old = {
+        name: getattr(view.inventory, name)
+        for name in ("nodes", "pods", "services", "config_maps", "daemon_sets")
+    }
+    inventory = build_inventory(**(old | lists))
+    return structs.replace(view, inventory=inventory, facts=detect(inventory, view.hosts))

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from skoop.model.address import Family, parse_ip, parse_prefix
-from skoop.netstack.state import Link, Namespace, Neighbour, PolicyRule, Route
+from skoop.netstack.state import FdbEntry, Link, Namespace, Neighbour, PolicyRule, Route
 from tests.plugin.build import address, route
 
 Fault = Callable[[Namespace], Namespace]
@@ -129,6 +129,12 @@ def fdb(mac: str, **changes: Any) -> Fault:
         namespace,
         fdb=tuple(replace(each, **changes) if each.mac == mac else each for each in namespace.fdb),
     )
+
+
+def add_fdb(mac: str, device: str, **changes: Any) -> Fault:
+    """An entry of the bridge."""
+    entry = FdbEntry(device, mac, master="cni0", **changes)
+    return lambda namespace: replace(namespace, fdb=(*namespace.fdb, entry))
 
 
 def sysctl(name: str, value: str) -> Fault:

@@ -11,7 +11,7 @@ from skoop.netstack.state import BridgePort, Gap, Link, Vxlan
 from skoop.plugin.base import ClusterView, Expectation
 from skoop.plugin.table import plugin_for
 from tests.plugin import faults as f
-from tests.plugin.build import NODES, VIP, cluster, namespace_of, vtep_mac, with_namespace
+from tests.plugin.build import NODES, VIP, cluster, namespace_of, pod_mac, vtep_mac, with_namespace
 
 VXLAN = cluster("vxlan")
 DUAL = cluster("vxlan", dual=True)
@@ -19,6 +19,7 @@ DIRECT = cluster("vxlan", direct=True)
 HOST_GW = cluster("host-gw")
 IPIP = cluster("ipip")
 WIREGUARD = cluster("wireguard")
+HAIRPIN = cluster("vxlan", hairpin=True)
 K1, WEB = "node/k1", "pod/shop/web"
 DOCKER = Link(index=30, name="docker0", kind="bridge", mac="0a:00:00:00:09:09")
 
@@ -200,6 +201,33 @@ NODE = {
         f.link("eth0", up=False, operstate="DOWN"),
         "node-nic-down",
     ),
+    "no default route": (K1, f.no_route("0.0.0.0/0"), "route-missing"),
+    "another node's neighbour wrong": (
+        K1,
+        f.neighbour("172.30.0.2", "02:00:00:00:00:99", "eth0"),
+        "neighbour-wrong-mac",
+    ),
+    "another node unreachable": (
+        K1,
+        f.add_route("unreachable 172.30.0.2/32"),
+        "route-unreachable",
+    ),
+    "no answer to ARP": (K1, f.sysctl("net.ipv4.conf.all.arp_ignore", "8"), "arp-ignore-set"),
+    "NodePorts not on localhost": (
+        K1,
+        f.sysctl("net.ipv4.conf.all.route_localnet", "0"),
+        "route-localnet-off",
+    ),
+    "pod's MAC on another port": (
+        K1,
+        f.add_fdb(pod_mac("web"), "vethcli", permanent=True),
+        "fdb-stale",
+    ),
+    "ports isolated": (
+        K1,
+        f.both(port("vethweb", isolated=True), port("vethcli", isolated=True)),
+        "bridge-port-isolated",
+    ),
     "pod's neighbour wrong": (
         K1,
         f.neighbour("10.244.1.2", "02:00:00:00:00:99", "cni0"),
@@ -220,6 +248,8 @@ PODS = {
     "port blocking": (K1, port("vethweb", state="blocking"), "stp-blocking"),
     "veth's ends differ": (K1, f.link("vethweb", mtu=900), "mtu-node-mismatch"),
     "pod's end down": (WEB, f.link_down("eth0"), "link-down"),
+    "no ARP": (WEB, f.link("eth0", arp=False), "neighbour-failed"),
+    "no answer to ARP": (WEB, f.sysctl("net.ipv4.conf.eth0.arp_ignore", "8"), "arp-ignore-set"),
     "lo down": (WEB, f.link("lo", up=False), "loopback-down"),
     "wrong mask": (
         WEB,
@@ -286,6 +316,35 @@ CASES += [
         f.sysctl("net.ipv6.conf.all.forwarding", "0"),
         "v6-forwarding-off",
         id="v6 forwarding off",
+    ),
+    pytest.param(
+        DUAL,
+        WEB,
+        f.both(
+            f.no_address("fd44:0:0:1::2"),
+            f.no_route("::/0"),
+            f.sysctl("net.ipv6.conf.eth0.disable_ipv6", "1"),
+        ),
+        "disable-ipv6-set",
+        id="v6 off in a pod",
+    ),
+    pytest.param(
+        DUAL,
+        K1,
+        f.both(
+            f.no_address("fd44:0:0:1::"),
+            f.without_device("flannel-v6.1"),
+            f.sysctl("net.ipv6.conf.flannel-v6/1.disable_ipv6", "1"),
+        ),
+        "disable-ipv6-set",
+        id="v6 off on the tunnel",
+    ),
+    pytest.param(
+        HAIRPIN,
+        K1,
+        f.link("vethweb", port=BridgePort(hairpin=False)),
+        "hairpin-off",
+        id="hairpin off",
     ),
     pytest.param(
         DUAL, WEB, f.no_route("::/0"), "pod-default-route-missing", id="v6 default route of a pod"

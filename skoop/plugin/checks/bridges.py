@@ -77,8 +77,9 @@ def _missing(site: Site) -> Expectation:
         mtu=min(end.mtu for end in ends),
         bridge=BridgeSettings(),
     )
+    port = BridgePort(hairpin=site.cni.hairpin)
     steps = [add_link(bridge)]
-    steps += [attach(end.name, site.cni.name, BridgePort()) for end in ends]
+    steps += [attach(end.name, site.cni.name, port) for end in ends]
     for subnet in site.api.pod_cidrs if site.api else ():
         first = subnet.network + 1
         steps.append(add_address(Address(site.cni.name, subnet.family, first, subnet)))

@@ -79,9 +79,10 @@ def _default_route(site: Site, device: str) -> Iterator[Expectation]:
     }
     for family in sorted(families):
         zero = Prefix(family, 0, 0)
-        has = any(route.destination == zero for route in site.host.routes)
+        if any(route.destination == zero for route in site.host.routes):
+            continue
         gateway = _usual_gateway(site, family)
-        if not has and gateway is not None:
+        if gateway is not None:
             repairs = list(_default_routes(site, device))
             yield expect(
                 RouteMissing,
@@ -101,10 +102,10 @@ def _default_routes(site: Site, device: str) -> Iterator[Repair]:
             continue
         family = address.family
         zero = Prefix(family, 0, 0)
-        gateway = _usual_gateway(site, family)
-        if gateway is None or any(route.destination == zero for route in site.host.routes):
+        if any(route.destination == zero for route in site.host.routes):
             continue
-        if address.prefix.contains(gateway):
+        gateway = _usual_gateway(site, family)
+        if gateway is not None and address.prefix.contains(gateway):
             yield set_route(make_route(zero, device, gateway))
 
 

@@ -185,7 +185,7 @@ def _attached(site: Site, end: Link, bridge: str) -> Repair:
         for each in site.pods
         if each.host_end and each.host_end.master == bridge and each.host_end.name != end.name
     )
-    port = next((each for each in others if each is not None), BridgePort())
+    port = next((each for each in others if each is not None), BridgePort(hairpin=site.cni.hairpin))
     return attach(end.name, bridge, replace(port, state="forwarding"))
 
 
