@@ -11,6 +11,7 @@ from skoop.netstack.fib import LOCAL_OUTPUT, Fib, FibKind, FibResult, Flow
 from skoop.netstack.hooks import HookPlan
 from skoop.netstack.netfilter import AddressType, FibAnswer, Hook, Membership
 from skoop.netstack.sockets import SocketTable
+from skoop.netstack.source6 import best_source
 from skoop.netstack.state import (
     Address,
     CtEntry,
@@ -151,26 +152,30 @@ class Stack:
         """The addresses of a device in the kernel's order."""
         return self._addresses.get((device, family), [])
 
-    def select_source(self, device: str, family: Family, towards: int) -> int:
-        """inet_select_addr(): the primary address of a device for reaching `towards`, else one of
-        another device, else 0."""
+    def select_source(
+        self, device: str, family: Family, towards: int, *, global_only: bool = False
+    ) -> int:
+        """The address of a device for reaching `towards`, else one of another device, else 0.
+
+        IPv4 takes the primary address of the subnet, or the first one (inet_select_addr());
+        `global_only` leaves out those of link scope, as routes by a gateway and MASQUERADE do.
+        """
+        if family is Family.V6:
+            return best_source(self.namespace.addresses, device, towards)
         first = 0
         for address in self.addresses(device, family):
             if address.secondary or address.scope == "host":
                 continue
-            if family is Family.V6 and not _fits_v6(address, towards):
+            if global_only and address.scope == "link":
                 continue
             if address.prefix.contains(towards):
                 return address.value
             first = first or address.value
-        return first or self._any_source(family, towards)
+        return first or self._any_source(family)
 
-    def _any_source(self, family: Family, towards: int) -> int:
+    def _any_source(self, family: Family) -> int:
         for address in self.namespace.addresses:
-            if address.family is not family or address.secondary or address.scope != "global":
-                continue
-            link = self.links.get(address.device)
-            if link and link.up and (family is Family.V4 or _fits_v6(address, towards)):
+            if address.family is family and not address.secondary and address.scope == "global":
                 return address.value
         return 0
 
@@ -189,9 +194,3 @@ class Stack:
         """Whether a new connection would find no room (nf_conntrack_max reached)."""
         table = self.namespace.conntrack
         return bool(table.limit) and table.count >= table.limit
-
-
-def _fits_v6(address: Address, towards: int) -> bool:
-    """RFC 6724 rule 2, as far as scopes go: a link-local address only reaches link-local ones."""
-    wants_link = towards >> 118 == 0xFE80 >> 6
-    return (address.scope == "link") == wants_link and "tentative" not in address.flags

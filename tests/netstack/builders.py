@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -80,7 +81,7 @@ def _hops(words: list[str]) -> tuple[NextHop, ...]:
     """ "via G dev D weight N onlink dead linkdown", or several after "nexthop"."""
     if "nexthop" in words:
         starts = [i for i, word in enumerate(words) if word == "nexthop"] + [len(words)]
-        parts = [words[a + 1 : b] for a, b in zip(starts, starts[1:], strict=False)]
+        parts = [words[a + 1 : b] for a, b in itertools.pairwise(starts)]
         return tuple(hop for part in parts for hop in _hops(part))
     if "dev" not in words:
         return ()
@@ -209,10 +210,9 @@ def connected(addresses: Iterable[Address]) -> tuple[Route, ...]:
     """The local route of each address, and the one of its subnet."""
     found: list[Route] = []
     for each in addresses:
-        text = f"{each.value}"
         own = parse_prefix(str(each.prefix).partition("/")[0])
         own = structs.replace(own, network=each.value)
-        local = each.prefix if text and each.device == "lo" and each.prefix.length == 8 else own
+        local = each.prefix if each.device == "lo" and each.prefix.length == 8 else own
         hop = (NextHop(each.device),)
         found.append(
             Route(
@@ -220,6 +220,7 @@ def connected(addresses: Iterable[Address]) -> tuple[Route, ...]:
                 type=RouteType.LOCAL,
                 table="local",
                 nexthops=hop,
+                prefsrc=each.value if each.family is Family.V4 else 0,
                 raw=f"local {local} dev {each.device} table local",
             )
         )

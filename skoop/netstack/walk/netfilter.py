@@ -95,7 +95,9 @@ def _scene(stack: Stack, hook: Hook, tracked: Tracked, branch: Branch, passage: 
 
     def primary(kind: NatKind, packet: Packet) -> int:
         if kind is NatKind.MASQUERADE:
-            return stack.select_source(passage.oif, packet.family, passage.nexthop or packet.dst)
+            v4 = packet.family is Family.V4  # nf_nat_masquerade_ipv6() asks for the destination
+            towards = passage.nexthop if v4 and passage.nexthop else packet.dst
+            return stack.select_source(passage.oif, packet.family, towards, global_only=True)
         if hook is Hook.OUTPUT:
             return 0x7F000001 if packet.family is Family.V4 else 1
         return stack.select_source(passage.iif, packet.family, packet.src)

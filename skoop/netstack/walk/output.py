@@ -95,14 +95,18 @@ def choose_source(stack: Stack, packet: Packet, oif: str = "") -> Packet:
 
 
 def _source_for(stack: Stack, found: FibResult, packet: Packet) -> int:
-    """fib_result_prefsrc(): the route's preferred source, or an address of its device."""
+    """fib_result_prefsrc(): the route's preferred source, or an address of its device, in IPv4 the
+    one in the gateway's subnet."""
     if found.prefsrc:
         return found.prefsrc
     if found.kind is FibKind.LOCAL:
         return packet.dst
     hop = found.nexthops[0]
-    towards = hop.gateway[1] if hop.gateway and hop.gateway[0] is packet.family else packet.dst
-    return stack.select_source(hop.device, packet.family, towards)
+    by_gateway = hop.gateway is not None and hop.gateway[0] is packet.family is Family.V4
+    towards = hop.gateway[1] if hop.gateway and by_gateway else packet.dst
+    return stack.select_source(
+        hop.device, packet.family, towards, global_only=hop.gateway is not None
+    )
 
 
 def _refused(stack: Stack, packet: Packet, branch: Branch, found: FibResult) -> Stopped:
@@ -144,7 +148,8 @@ def _route_again(stack: Stack, passed: Passed) -> list[Event]:
     """ip_route_me_harder(): the source stays, whatever the new route would prefer."""
     found = stack.route(output_flow(passed.packet))
     if found.kind not in (FibKind.UNICAST, FibKind.LOCAL):
-        return [_refused(stack, passed.packet, passed.branch, found)]
+        refused = _refused(stack, passed.packet, passed.branch, found)
+        return [replace(refused, queued=True)]
     events: list[Event] = []
     for share, hop, nexthop in pick_nexthops(found, passed.packet):
         branch = replace(passed.branch, weight=passed.branch.weight * share)
