@@ -424,6 +424,21 @@ def test_a_strict_reverse_path_filter_counts_when_the_way_back_is_another() -> N
     ]
 
 
+def test_a_strict_reverse_path_filter_on_the_card() -> None:
+    fault = f.both(
+        f.sysctl("net.ipv4.conf.eth0.rp_filter", "1"),
+        f.other_route("10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink"),
+    )
+    view = with_namespace(DIRECT, fault(DIRECT.hosts["k1"]))
+    names = [each.suspicion.name for each in found(view)]
+    assert names == ["route-wrong-device", "rp-filter-drop"]
+
+
+def test_the_rule_for_vrfs_is_only_mentioned() -> None:
+    view = with_namespace(VXLAN, f.rule(1000, l3mdev=True)(VXLAN.hosts["k1"]))
+    assert [each.suspicion.level.value for each in found(view)] == ["info"]
+
+
 def test_a_foreign_rule_that_takes_no_pod_traffic_is_only_mentioned() -> None:
     fault = f.both(
         f.rule(5210, target="52", fwmark=(0x80000, 0xFF0000)),

@@ -104,9 +104,11 @@ def _foreign(
     if not foreign:
         return
     routes = [route for route in namespace.routes if route.destination.family is family]
-    complete = Fib(family, rules, routes)
+    # The kernel adds the l3mdev rule itself with the first VRF; outside VRFs it matches nothing.
+    counted = [rule for rule in rules if not rule.l3mdev]
+    complete = Fib(family, counted, routes)
     for rule in foreign:
-        without = Fib(family, [each for each in rules if each != rule], routes)
+        without = Fib(family, [each for each in counted if each != rule], routes)
         flows = _flows(site, namespace, rule, in_pod=in_pod)
         changed = next(
             (

@@ -155,17 +155,16 @@ def _holder(inner: Prefix, subnets: dict[Prefix, Lease], lengths: list[int]) -> 
 def reverse_paths(
     site: Site, overlay: Overlay, device: str, peers: tuple[Lease, ...]
 ) -> Iterator[Expectation]:
-    """Peers whose packets come in by the tunnel while the way back to them is another."""
+    """Peers whose packets come in by one device while the way back to them is another."""
     if overlay.family is not Family.V4:
         return
     for peer in peers:
-        if direct_device(site, overlay, peer) or not device:
-            continue
+        entrance = direct_device(site, overlay, peer) or device
         found = lookup(site.fibs[peer.family], peer.family, peer.subnet.network + 1)
         devices = [hop.device for hop in found.nexthops]
-        if found.route is None or device in devices or found.kind is not FibKind.UNICAST:
+        if not entrance or entrance in devices or found.kind is not FibKind.UNICAST:
             continue
-        what = f"packets from the pods of node {peer.node}, which come in by {device}"
-        drop = rp_filter_drop(site.host, device, found.route, what)
+        what = f"packets from the pods of node {peer.node}, which come in by {entrance}"
+        drop = rp_filter_drop(site.host, entrance, found.route, what) if found.route else None
         if drop:
             yield drop
