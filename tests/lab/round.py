@@ -81,7 +81,7 @@ def random_round(seed: int, *, queries: int = 20) -> Round:
         cluster=cluster,
         injections=tuple(injections),
         queries=Asker(shaped, rng, targets).draw(queries),
-        warm=rng.random() < 0.3,
+        warm=rng.random() < 0.3 and not any(find(i.fault).cold for i in injections),
     )
 
 

@@ -189,7 +189,8 @@ class Fault(Struct, frozen=True, kw_only=True):
     `expected` are the names of findings that would be a right first suspicion, the plainest first.
     `inject` does it to a standing lab, `reshape` to the description before it is built (and so to
     the API objects too). `harmless` says why no probe can tell, where that is so; `unmodelled`
-    that "unknown" is the only honest answer.
+    that "unknown" is the only honest answer; `cold` that neighbours learned before would hide it
+    until they expire, so that the outcome would depend on the time of asking.
     """
 
     name: str
@@ -199,6 +200,7 @@ class Fault(Struct, frozen=True, kw_only=True):
     fits: Fits = anywhere
     harmless: str = ""
     unmodelled: bool = False
+    cold: bool = False
 
 
 def fault(
@@ -211,6 +213,7 @@ def fault(
     fits: Fits = anywhere,
     harmless: str = "",
     unmodelled: bool = False,
+    cold: bool = False,
 ) -> Fault:
     """A fault whose right first suspicion is `finding`, or one of `also`."""
     return Fault(
@@ -221,6 +224,7 @@ def fault(
         fits=fits,
         harmless=harmless,
         unmodelled=unmodelled,
+        cold=cold,
     )
 
 

@@ -41,6 +41,7 @@ FAULTS: tuple[Fault, ...] = (
         "node-arp-ignore",
         "arp-ignore-set",
         at("node", "sysctl ipv4/conf/all/arp_ignore=8"),
+        cold=True,
         also=("neighbour-failed", "neighbour-missing"),
     ),
     fault("nic-down", "node-nic-down", at("node", "ip link set eth0 down"), also=("link-down",)),

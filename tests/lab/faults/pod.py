@@ -165,9 +165,10 @@ FAULTS: tuple[Fault, ...] = (
         "pod-arp-ignore",
         "arp-ignore-set",
         at("pod", "sysctl ipv4/conf/all/arp_ignore=8"),
+        cold=True,
         also=("neighbour-failed", "neighbour-missing"),
     ),
-    fault("pod-arp-off", "neighbour-failed", at("pod", "ip link set dev eth0 arp off")),
+    fault("pod-arp-off", "neighbour-failed", at("pod", "ip link set dev eth0 arp off"), cold=True),
     fault(
         "pod-localnet-address",
         "local-table-capture",
