@@ -57,7 +57,8 @@ class Scene:
             return mac(self.lab.pod((self.pod if name == "pod_mac" else self.mate).name), "eth0")
         if name in ("svc_chain", "sep_chain"):
             kind = "SVC" if name == "svc_chain" else "SEP"
-            backend = -1 if kind == "SVC" else 0
+            # The last one: what falls through an earlier chain goes to a later endpoint.
+            backend = -1 if kind == "SVC" else sum(b.ready for b in self.service.backends) - 1
             return chain_of(
                 self.lab.cluster, self.service.name, kind, self.node.name, backend=backend
             )
