@@ -22,23 +22,35 @@ def answers(stack: Stack, device: str, family: Family, target: int, asker: int) 
     found = stack.route(Flow(family, target, asker, device))
     if found.kind is FibKind.LOCAL:
         return _answers_for_itself(stack, device, target, asker)
-    return _answers_as_proxy(stack, device, found.kind, found.nexthops, target)
+    refusal = _answers_as_proxy(stack, device, found.kind, found.nexthops, target)
+    return refusal or _source_refused(stack, device, target, asker)
 
 
 def _answers_for_itself(stack: Stack, device: str, target: int, asker: int) -> str:
     """arp_process() for a local address: the source check, arp_ignore, arp_filter."""
+    refusal = _source_refused(stack, device, target, asker)
+    if not refusal and stack.sysctls.either(device, "arp_filter"):
+        back = stack.route(Flow(Family.V4, asker, target, "lo"))
+        if _elsewhere(back.nexthops, device):
+            refusal = f"arp_filter is on and its route back does not lead out by {device}"
+    return refusal or _ignored(stack, device, target, asker)
+
+
+def _source_refused(stack: Stack, device: str, target: int, asker: int) -> str:
+    """ip_route_input(), which arp_process() calls first, checks the asker as any source."""
     strictness = stack.sysctls.highest(device, "rp_filter")
     back = stack.route(Flow(Family.V4, asker, target, "lo"))
     if back.kind is FibKind.LOCAL and not stack.sysctls.either(device, "accept_local"):
         return "the asker's address is one of its own"
-    elsewhere = not back.nexthops or all(hop.device != device for hop in back.nexthops)
-    if strictness == 1 and elsewhere:
+    if strictness == 1 and _elsewhere(back.nexthops, device):
         return f"rp_filter is strict and its route back does not lead out by {device}"
     if strictness == 2 and back.kind is not FibKind.UNICAST:
         return "rp_filter finds no route back"
-    if stack.sysctls.either(device, "arp_filter") and elsewhere:
-        return f"arp_filter is on and its route back does not lead out by {device}"
-    return _ignored(stack, device, target, asker)
+    return ""
+
+
+def _elsewhere(nexthops: tuple[NextHop, ...], device: str) -> bool:
+    return all(hop.device != device for hop in nexthops)
 
 
 def _ignored(stack: Stack, device: str, target: int, asker: int) -> str:
@@ -62,10 +74,8 @@ def _answers_as_proxy(
     """arp_fwd_proxy(): for others, when proxy_arp is on and the way on is another device."""
     if not stack.sysctls.forwarding(Family.V4, device) or kind is not FibKind.UNICAST:
         return "the address is not configured there"
-    if (device, Family.V4, target) in stack.proxied:
-        return ""
-    ways = {hop.device for hop in nexthops}
-    if stack.sysctls.either(device, "proxy_arp") and device not in ways:
+    proxies = (device, Family.V4, target) in stack.proxied
+    if _elsewhere(nexthops, device) and (proxies or stack.sysctls.either(device, "proxy_arp")):
         return ""
     return "the address is not configured there"
 

@@ -85,7 +85,9 @@ class HookPlan:
             if chain.hook is hook and chain.family in (None, family)
         ]
         self.hook = hook
-        self._shared = _same_place([c for c in chains if c.kind is not ChainKind.NAT])
+        nats = [chain for chain in chains if chain.kind is ChainKind.NAT]
+        rest = [chain for chain in chains if chain.kind is not ChainKind.NAT]
+        self._shared = _same_place(rest) or _same_place(nats)
         legacy_first = _stages(hook, chains, first=_LEGACY)
         self._orders: tuple[tuple[_Stage, ...], ...] = (legacy_first,)
         if self._shared:

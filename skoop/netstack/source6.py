@@ -1,4 +1,4 @@
-"""Which address IPv6 sends from (RFC 6724 section 5; ipv6_dev_get_saddr() in net/ipv6/addrconf.c)."""
+"""Which address IPv6 sends from (RFC 6724 section 5; ipv6_dev_get_saddr() of addrconf.c)."""
 
 from __future__ import annotations
 

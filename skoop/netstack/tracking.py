@@ -127,10 +127,18 @@ def track(
         if connection.zone == zone and flow in (connection.original, connection.reply):
             return _continue(packet, entry, reply=flow == connection.reply)
     known = collected.get(flow) if packet.sport >= 0 and packet.dport >= 0 else None
-    if known is not None and known.zone == zone:
+    if known is not None and known.zone == zone and not _reopens(packet, flow, known):
         entry = _from_entry(known)
         return _continue(packet, entry, reply=flow == known.reply)
     return _open(packet, flow, zone, before, pick_up=pick_up)
+
+
+_CLOSED = ("TIME_WAIT", "CLOSE")
+
+
+def _reopens(packet: Packet, flow: FlowTuple, known: CtEntry) -> bool:
+    """A SYN over a connection that is done: the old entry goes, and a new one is opened."""
+    return known.tcp_state in _CLOSED and flow == known.original and _segment(packet.flags) == "syn"
 
 
 def _open(packet: Packet, flow: FlowTuple, zone: int, before: Tracked, *, pick_up: bool) -> Tracked:
