@@ -206,7 +206,7 @@ class Conversation:
         if direction is Direction.RETURN:
             return [_row(story, Result.TIMEOUT, stop.disposition, blocker)]
         if leg is Leg.FIRST and end.stack is self._client.stack:
-            at_once = errno_result(end.stopped.errno, self._question.proto)
+            at_once = errno_result(end.stopped, self._question.proto)
             if at_once is not None:
                 return [_row(story, at_once, stop.disposition, blocker)]
         answer = end.stopped.answer

@@ -95,8 +95,7 @@ class Diagnostor:
         stack = self._cluster.world.stacks.get(stack_id) if stack_id else None
         _, address = case.ends.source.ips[0]
         if stack is not None:
-            bound = address if stack_id.startswith("pod/") else 0
-            return Client(stack, bound)
+            return Client(stack)
         if stack_id:
             return None
         owners = self._cluster.world.owners(*case.ends.destination.ips[0])

@@ -150,7 +150,9 @@ class Flight:
         if self.world.peer(stack, link) is WireEnd.UNDERLAY:
             mac = self._underlay.mac_of(stack, link, event.family, event.nexthop)
             return transmit(stack, link, Frame(packet, link.mac, mac), event.nexthop, branch)
-        found = resolve(self.world, stack, link, event.family, event.nexthop, packet.src)
+        found = resolve(
+            self.world, stack, link, event.family, event.nexthop, packet.src, branch.opened
+        )
         if not found.known:
             return [_unresolved(event, found.detail, found.evidence, known=False)]
         if not found.mac:
@@ -165,7 +167,13 @@ class Flight:
         if event.wanted:
             packet = event.frame.packet
             found = resolve(
-                self.world, stack, event.bridge, packet.family, event.wanted, packet.src
+                self.world,
+                stack,
+                event.bridge,
+                packet.family,
+                event.wanted,
+                packet.src,
+                event.branch.opened,
             )
             if not found.mac:
                 asked = Resolve(

@@ -2,11 +2,13 @@
 
 An entry that is not permanent is only what was true last; the kernel asks again when it stops
 being confirmed, so an answer found here counts more than a remembered one (net/core/neighbour.c).
+A station that does not answer is still reached by a remembered MAC that is its own, and by one it
+told when it asked first itself (arp_process() learns from requests).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from msgspec import Struct
 
@@ -34,18 +36,27 @@ class Resolution(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """Somebody heard the question: a MAC, or the reason for not answering."""
+    """Somebody heard the question: its MAC, and the reason for not answering ("" for an answer).
+    `owns` tells that the address is its own all the same."""
 
     mac: str
     who: str
     refusal: str = ""
+    owns: bool = False
 
 
 def resolve(
-    world: World, stack: Stack, link: Link, family: Family, target: int, source: int
+    world: World,
+    stack: Stack,
+    link: Link,
+    family: Family,
+    target: int,
+    source: int,
+    spoken: Container[str] = (),
 ) -> Resolution:
     """The MAC of a next hop on a device. `source` is the packet's source, which the question
-    carries when it is an address of this namespace."""
+    carries when it is an address of this namespace. `spoken` are the ids of namespaces that have
+    already sent something in this conversation."""
     entry = stack.neighbours.get((link.name, family, target))
     evidence = _table_evidence(stack, entry)
     if entry is not None and entry.state in _FIXED and entry.mac:
@@ -53,8 +64,12 @@ def resolve(
     asker = _asker(stack, link, family, target, source)
     heard, complete = ask(world, stack, link, family, target, asker)
     for answer in heard:
-        if answer.mac:
+        if not answer.refusal:
             return Resolution(answer.mac, detail=f"{answer.who} answers", evidence=evidence)
+    for answer in heard:
+        remembered = entry is not None and entry.state in _USABLE and entry.mac == answer.mac
+        if remembered or (answer.owns and answer.who in spoken):
+            return Resolution(answer.mac, detail="remembered", evidence=evidence)
     name = format_ip(family, target)
     if not complete:
         if entry is not None and entry.mac and entry.state in _USABLE:
@@ -97,7 +112,8 @@ def ask(
             continue
         other, device = listener
         refusal = answers(other, device.name, family, target, asker)
-        heard.append(Answer("" if refusal else device.mac, other.id, refusal))
+        owns = other.is_local(family, target)
+        heard.append(Answer(device.mac, other.id, refusal, owns))
     return heard, complete
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from skoop.model.address import Family
 from skoop.model.disposition import Result
 from skoop.model.packet import Packet, Proto
-from skoop.netstack.walk.events import Errno
+from skoop.netstack.walk.events import Errno, Stopped
 
 _ERRNOS = {
     Errno.EINVAL: Result.INVALID,
@@ -39,14 +39,18 @@ _V6 = {
 }
 
 
-def errno_result(errno: Errno, proto: int) -> Result | None:
+def errno_result(stopped: Stopped, proto: int) -> Result | None:
     """What an errno of the sender's own kernel means; None when the call succeeds all the same.
 
-    A packet dropped in OUTPUT gives EPERM to sendto(); connect() ignores it and retransmits.
+    A packet dropped in OUTPUT gives EPERM to sendto(), and one that cannot be routed again after
+    OUTPUT the route's errno; connect() ignores both and retransmits (tcp_connect()).
     """
-    if errno is Errno.EPERM:
-        return None if proto == Proto.TCP else Result.PROHIBITED
-    return _ERRNOS.get(errno)
+    late = stopped.queued or stopped.errno is Errno.EPERM
+    if late and proto == Proto.TCP:
+        return None
+    if stopped.errno is Errno.EPERM:
+        return Result.PROHIBITED
+    return _ERRNOS.get(stopped.errno)
 
 
 def icmp_result(answer: Packet, sent: Packet) -> Result:

@@ -120,7 +120,9 @@ class PlainUnderlay:
         asker = stack.select_source(link.name, family, nexthop)
         refusal = "" if device.up else f"{device.name} is down"
         refusal = refusal or answers(other, device.name, family, nexthop, asker)
-        if not refusal:
+        entry = stack.neighbours.get((link.name, family, nexthop))
+        remembered = entry is not None and entry.mac == device.mac and device.up
+        if not refusal or remembered:
             return Arrives(other, device, device.mac, f"over the underlay to {other.id}")
         stop = Stop(
             disposition=Disposition.NEIGHBOUR_UNREACHABLE,

@@ -18,6 +18,7 @@ from skoop.model.disposition import Direction, Result
 from skoop.model.packet import Packet, Proto
 from skoop.model.trace import Evidence
 from skoop.netstack.conntrack import tuple_of
+from skoop.netstack.sockets import wrong_protocol
 from skoop.netstack.walk.events import Reason
 from skoop.service import Effect, ServiceEndpoint, UnusedWhy, Via
 
@@ -162,6 +163,7 @@ def _wrong_ports(asked: Asked) -> Iterator[Suspicion]:
             {s.port for s in stack.namespace.sockets if s.proto == asked.question.proto}
         )
         same = stack.sockets.at(asked.question.proto, row.at.dport)
+        same += wrong_protocol(stack.sockets, row.at)
         if same or not open_ports:
             continue
         target = asked.destination.port.target_port or asked.destination.port.port

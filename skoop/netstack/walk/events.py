@@ -166,7 +166,8 @@ class Local(Struct, frozen=True):
 class Stopped(Struct, frozen=True):
     """The packet ends here. `answer` is what this namespace sends back because of it (an ICMP
     error or a reset), None for silence; `answer_tracked` the connection the answer carries.
-    `errno` is set when the packet was this namespace's own."""
+    `errno` is set when the packet was this namespace's own; `queued` when its socket had already
+    been told that the route is fine, so that connect() waits instead of failing."""
 
     branch: Branch
     stop: Stop
@@ -174,6 +175,7 @@ class Stopped(Struct, frozen=True):
     answer: Packet | None = None
     answer_tracked: Tracked | None = None
     errno: Errno = Errno.NONE
+    queued: bool = False
 
 
 class Reenter(Struct, frozen=True):

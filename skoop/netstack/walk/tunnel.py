@@ -18,12 +18,15 @@ from skoop.netstack.walk.events import (
     Frame,
     Reason,
     Reenter,
+    Resolve,
     Stop,
     Stopped,
 )
 from skoop.netstack.walk.output import send
 
 _VXLAN_OVERHEAD = {Family.V4: 50, Family.V6: 70}
+_MOST_TUNNELS = 8
+"""XMIT_RECURSION_LIMIT in net/core/dev.h."""
 _ANY_STATION = "00:00:00:00:00:00"
 _IP_IN_IP = {"ipip": Proto.IPIP, "sit": Proto.IPV6, "gre": Proto.GRE}
 
@@ -176,14 +179,43 @@ def _into_ip_tunnel(
 
 
 def _send_tunnelled(stack: Stack, link: Link, outer: Packet, branch: Branch) -> list[Event]:
-    """The tunnel packet is the host's own; what stops it stops the inner one, silently."""
+    """The tunnel packet is the host's own; what stops it stops the inner one, silently.
+
+    One that is routed into its own device is dropped (the "circular route" of vxlan_xmit_one() and
+    ip_tunnel_xmit()), one in too many tunnels too (dev_xmit_recursion(), "Dead loop on virtual
+    device").
+    """
+    if _depth(outer) > _MOST_TUNNELS:
+        return [_circle(link, outer, branch, f"in more than {_MOST_TUNNELS} tunnels")]
     events: list[Event] = []
     for event in send(stack, outer, branch):
         if isinstance(event, Stopped) and event.errno.value:
             events.append(_lost(link, outer, event))
+        elif isinstance(event, Resolve) and event.link.name == link.name:
+            why = f"routed into {link.name} again"
+            events.append(_circle(link, outer, event.branch, why))
         else:
             events.append(event)
     return events
+
+
+def _depth(packet: Packet) -> int:
+    """In how many tunnels a packet's innermost one is."""
+    depth, inner = 0, packet.inner
+    while inner is not None:
+        depth, inner = depth + 1, inner.inner
+    return depth
+
+
+def _circle(link: Link, outer: Packet, branch: Branch, why: str) -> Stopped:
+    stop = Stop(
+        disposition=Disposition.LOOP,
+        reason=Reason.LOOP,
+        detail=f"the tunnel packet of {link.name} to {outer.destination} is {why}",
+        device=link.name,
+        evidence=(Evidence(f"link {link.name}", link.raw),) if link.raw else (),
+    )
+    return Stopped(branch, stop, outer)
 
 
 def _lost(link: Link, outer: Packet, event: Stopped) -> Stopped:
