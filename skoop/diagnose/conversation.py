@@ -213,7 +213,7 @@ class Conversation:
         if answer is None:
             return [_row(story, Result.TIMEOUT, stop.disposition, blocker)]
         tracked = end.stopped.answer_tracked
-        back = self._flight.send(end.stack, answer, story.branch, tracked)
+        back = self._flight.send(end.stack, answer, story.branch, tracked, any_source=True)
         return [self._error_back(story, error, blocker, sent) for error in back]
 
     def _error_back(self, story: _Story, end: End, blocker: Blocker, sent: Packet) -> Row:
@@ -270,7 +270,8 @@ class Conversation:
 
     def _answered(self, story: _Story, end: Delivered, sent: Packet, reply: Packet) -> list[Row]:
         rows: list[Row] = []
-        for back in self._flight.send(end.stack, reply, story.branch):
+        transparent = end.tproxy_port > 0
+        for back in self._flight.send(end.stack, reply, story.branch, any_source=transparent):
             told = self._after(story, back, Leg.ANSWER)
             if isinstance(back, Ended):
                 rows += self._stopped(told, back, Leg.ANSWER, reply)
@@ -348,7 +349,8 @@ class Conversation:
             gso=gso,
         )
         rows: list[Row] = []
-        for end in self._flight.send(server.stack, reply, story.branch):
+        transparent = server.tproxy_port > 0
+        for end in self._flight.send(server.stack, reply, story.branch, any_source=transparent):
             told = self._after(story, end, Leg.ANSWER_DATA)
             if isinstance(end, Ended):
                 rows += self._answer_stopped(story, told, server, sent, end, reply, retries)

@@ -88,11 +88,13 @@ class Flight:
         return Flight(world, self._make_underlay)
 
     def send(
-        self, stack: Stack, packet: Packet, branch: Branch, tracked: Tracked | None = None
-    ) -> list[End]:
-        """A packet of a namespace's own."""
+        self, stack: Stack, packet: Packet, branch: Branch, tracked: Tracked | None = None,
+        *, any_source: bool = False,
+    ) -> list[End]:  # fmt: skip
+        """A packet of a namespace's own; `any_source` allows it another's source address."""
         story = branch.entering(stack.id, "", packet)
-        return self._drive([(stack, event) for event in send(stack, packet, story, tracked)])
+        events = send(stack, packet, story, tracked, any_source=any_source)
+        return self._drive([(stack, event) for event in events])
 
     def arrive(self, stack: Stack, link: Link, packet: Packet, branch: Branch) -> list[End]:
         """A packet that comes in from outside the known network."""

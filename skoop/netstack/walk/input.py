@@ -19,7 +19,12 @@ from skoop.netstack.tracking import Tracked, attach_reply, remember, untouched
 from skoop.netstack.walk import icmp
 from skoop.netstack.walk.events import Branch, Event, Local, Reason, Stop, Stopped
 from skoop.netstack.walk.netfilter import Passage, Passed, run_hook
-from skoop.netstack.walk.output import finish_output, pick_nexthops, route_evidence
+from skoop.netstack.walk.output import (
+    finish_output,
+    output_flow,
+    pick_nexthops,
+    route_evidence,
+)
 from skoop.netstack.walk.tunnel import decapsulate, tunnel_for
 
 
@@ -49,6 +54,9 @@ def prerouting(
 
 def loop_back(stack: Stack, packet: Packet, tracked: Tracked, branch: Branch) -> list[Event]:
     """A packet of this host for itself comes in by lo, with its route and connection attached."""
+    own = stack.is_local(packet.family, packet.dst)
+    if not own and stack.route(output_flow(packet)).kind is not FibKind.LOCAL:
+        return [_into_lo(stack, packet, branch)]
     events: list[Event] = []
     for passed in run_hook(stack, Hook.PREROUTING, packet, tracked, branch, Passage(iif="lo")):
         if isinstance(passed, Stopped):
@@ -56,6 +64,20 @@ def loop_back(stack: Stack, packet: Packet, tracked: Tracked, branch: Branch) ->
         else:
             events += deliver(stack, "lo", passed)
     return events
+
+
+def _into_lo(stack: Stack, packet: Packet, branch: Branch) -> Stopped:
+    """A route that leads into lo for an address that is not local: dst_discard() for the host's own
+    packet, and ip_forward() again and again for another's."""
+    if branch.iif:
+        stop = _stop(Disposition.LOOP, Reason.TTL, "a route leads into lo, over and over", "lo")
+        return Stopped(branch, stop, packet, icmp.error(packet, icmp.Problem.TIME_EXCEEDED))
+    found = stack.route(output_flow(packet))
+    detail = "the route leads into lo, where nobody takes it"
+    stop = _stop(
+        Disposition.BLACKHOLED, Reason.ROUTE_TYPE, detail, "lo", *route_evidence(stack, found)
+    )
+    return Stopped(branch, stop, packet)
 
 
 def route_input(stack: Stack, iif: str, passed: Passed, physin: str) -> list[Event]:

@@ -52,13 +52,15 @@ def output_flow(packet: Packet, oif: str = "") -> Flow:
 
 
 def send(
-    stack: Stack, packet: Packet, branch: Branch, tracked: Tracked | None = None, oif: str = ""
-) -> list[Event]:
+    stack: Stack, packet: Packet, branch: Branch, tracked: Tracked | None = None, oif: str = "",
+    *, any_source: bool = False,
+) -> list[Event]:  # fmt: skip
     """Route and send a packet; source 0 lets the route choose, as connect() does.
 
-    `tracked` is the connection an answer of REJECT carries. `oif` is a bound device.
+    `tracked` is the connection an answer of REJECT carries. `oif` is a bound device. `any_source`
+    is FLOWI_FLAG_ANYSRC: resets of REJECT and transparent sockets speak for others.
     """
-    if packet.src and not _may_use_source(stack, packet):
+    if packet.src and not any_source and not _may_use_source(stack, packet):
         stop = Stop(
             disposition=Disposition.NO_ROUTE,
             reason=Reason.SOURCE_NOT_LOCAL,

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (one state a line)
 """A packet that came in: refused, taken, or sent on. Each row was seen on Linux 6.18."""
 
 from __future__ import annotations
