@@ -22,7 +22,7 @@ from skoop.diagnose.conversation import Blocker, Client, Conversation, Question,
 from skoop.diagnose.flight import Flight
 from skoop.diagnose.meddling import meddlers
 from skoop.diagnose.service import service_causes, stale_connection
-from skoop.diagnose.verdict import Settled, settle
+from skoop.diagnose.verdict import Settled, settle, visible
 from skoop.model.diagnosis import Suspicion
 from skoop.model.disposition import Direction, Level, Result, Verdict
 from skoop.plugin.base import Expectation
@@ -35,11 +35,12 @@ MOST_REPAIRS = 60
 
 class Tried(Struct, frozen=True):
     """An expectation and what mending it changes: the share of connections that then work in
-    addition, and whether the first obstacle is gone."""
+    addition, whether the first obstacle is gone, whether anything visible is different."""
 
     expectation: Expectation
     gain: float
     further: bool
+    changes: bool = False
 
 
 def blame(
@@ -48,16 +49,19 @@ def blame(
 ) -> tuple[Suspicion, ...]:  # fmt: skip
     """All suspicions, the most likely cause first."""
     expectations = _expectations(cluster, settled.rows)
+    meddling = list(meddlers(cluster.world, settled.rows))
     if settled.verdict is Verdict.REACHABLE:
-        return _noted(expectations)
+        tried = _try(cluster, flight, client, question, settled, meddling)
+        changing = [one.expectation for one in tried if one.changes]
+        return _unique((*_noted(changing), *_noted(expectations)))
     blockers = _blockers(settled.rows)
     stale = stale_connection(cluster, question, settled)
-    meddling = list(meddlers(cluster.world, settled.rows))
     tried = _try(cluster, flight, client, question, settled, [*expectations, *meddling])
     shown = [_blocking(one.expectation, blockers) for one in tried if one.gain > _GAIN]
     nearer = [
         _blocking(one.expectation, blockers) for one in tried if one.further and one.gain <= _GAIN
     ]
+    cut_off = _cut_off(cluster, client, settled, tried, blockers)
     programmed = service_causes(cluster, ends, question, settled)
     direct = [cause for cause in (cause_of(cluster, b) for b in blockers) if cause is not None]
     rest = _noted(
@@ -65,7 +69,27 @@ def blame(
         for one in tried
         if not one.further and one.gain <= _GAIN and one.expectation not in meddling
     )
-    return _unique((*stale, *shown, *nearer, *programmed, *direct, *rest))
+    return _unique((*stale, *shown, *cut_off, *nearer, *programmed, *direct, *rest))
+
+
+def _cut_off(
+    cluster: Cluster, client: Client, settled: Settled, tried: list[Tried],
+    blockers: list[Blocker],
+) -> list[Suspicion]:  # fmt: skip
+    """Expectations that cannot be mended in the walk, but isolate one of the two ends."""
+    ends = {client.stack.id} if client.stack else set()
+    for row in settled.rows:
+        if row.result is Result.OK or not row.traces:
+            continue
+        for hop in row.traces[0].hops:
+            packet = hop.packet_out
+            pods = cluster.inventory.pods_with_ip((packet.family, packet.dst))
+            ends.update(f"pod/{pod.namespace}/{pod.name}" for pod in pods)
+    return [
+        _blocking(one.expectation, blockers)
+        for one in tried
+        if one.expectation.isolates and one.expectation.namespace in ends
+    ]
 
 
 def _expectations(cluster: Cluster, rows: Iterable[Row]) -> list[Expectation]:
@@ -121,7 +145,8 @@ def _try(
         mended = _again(flight.in_world(world), client, question)
         gain = _working(mended) - works
         further = bool(obstacles) and not obstacles & _obstacles(mended)
-        results.append(Tried(expectation, gain, further))
+        changes = _visible(mended) != _visible(settled)
+        results.append(Tried(expectation, gain, further, changes))
     results.sort(key=lambda one: -round(one.gain, 6))
     return results
 
@@ -134,6 +159,10 @@ def _again(flight: Flight, client: Client, question: Question) -> Settled:
         host = stacks[entry[0].id]
         entry = (host, host.links.get(entry[1].name, entry[1]))
     return settle(Conversation(flight, Client(stack, client.address, entry), question).run())
+
+
+def _visible(settled: Settled) -> set[object]:
+    return {visible(row) for row in settled.rows}
 
 
 def _working(settled: Settled) -> float:

@@ -217,7 +217,10 @@ class Conversation:
         return [self._error_back(story, error, blocker, sent) for error in back]
 
     def _error_back(self, story: _Story, end: End, blocker: Blocker, sent: Packet) -> Row:
-        """An error or reset on its way back: it counts when it reaches the client's socket."""
+        """An error or reset on its way back: it counts when it reaches the client's socket.
+
+        When it is lost, that is why the client waits, so it comes before what it was about.
+        """
         told = self._after(story, end, Leg.ERROR)
         disposition = blocker.stop.disposition
         if isinstance(end, Delivered | Left) and self._reaches_client(end, sent):
@@ -227,7 +230,7 @@ class Conversation:
             if stop.disposition is Disposition.INSUFFICIENT_INFO:
                 return _row(told, Result.UNKNOWN, disposition, blocker)
             lost = Blocker(end.stack.id, stop, Direction.RETURN, Leg.ERROR, end.stopped.packet)
-            return _row(told, Result.TIMEOUT, disposition, blocker, lost)
+            return _row(told, Result.TIMEOUT, disposition, lost, blocker)
         return _row(told, Result.TIMEOUT, disposition, blocker)
 
     def _reaches_client(self, end: Delivered | Left, sent: Packet) -> bool:

@@ -38,8 +38,10 @@ from skoop.netstack.walk.output import send
 
 _VLAN_ROOM = 4
 """veth and bridge ports pass frames of their MTU plus one VLAN tag (is_skb_forwardable())."""
-MOST_EVENTS = 4000
-"""A flight that takes more events than this goes in circles."""
+MOST_EVENTS = 1000
+"""A way that takes more events than this goes in circles."""
+MOST_IN_ALL = 50_000
+"""A flight of more events than this branches too often to be followed to its ends."""
 MOST_HOPS = 150
 
 
@@ -104,12 +106,14 @@ class Flight:
 
     def _drive(self, pending: list[tuple[Stack, Event]]) -> list[End]:
         ends: list[End] = []
-        budget = MOST_EVENTS
+        ages, total = [0] * len(pending), 0
         while pending:
-            stack, event = pending.pop()
-            budget -= 1
-            if budget < 0 or len(event.branch.hops) > MOST_HOPS:
+            (stack, event), age = pending.pop(), ages.pop()
+            total += 1
+            if age > MOST_EVENTS or len(event.branch.hops) > MOST_HOPS:
                 ends.append(_circles(stack, event))
+            elif total > MOST_IN_ALL:
+                ends.append(_given_up(stack, event))
             elif isinstance(event, Local):
                 branch = event.branch.leaving("", event.packet)
                 ends.append(
@@ -121,6 +125,7 @@ class Flight:
                 ends.append(_end(stack, event))
             else:
                 self._step(stack, event, pending, ends)
+                ages += [age + 1] * (len(pending) - len(ages))
         return ends
 
     def _step(
@@ -264,13 +269,25 @@ def _end(stack: Stack, stopped: Stopped) -> Ended:
 
 
 def _circles(stack: Stack, event: Event) -> Ended:
-    packet = event.frame.packet if isinstance(event, Cross | Bridged | Reenter) else event.packet
     stop = Stop(
         disposition=Disposition.LOOP,
         reason=Reason.LOOP,
         detail="the packet goes in circles",
     )
-    return _end(stack, Stopped(event.branch, stop, packet))
+    return _end(stack, Stopped(event.branch, stop, _packet_of(event)))
+
+
+def _given_up(stack: Stack, event: Event) -> Ended:
+    stop = Stop(
+        disposition=Disposition.INSUFFICIENT_INFO,
+        reason=Reason.NOT_MODELLED,
+        detail="there are too many ways that the packet could go to follow all of them",
+    )
+    return _end(stack, Stopped(event.branch, stop, _packet_of(event)))
+
+
+def _packet_of(event: Event) -> Packet:
+    return event.frame.packet if isinstance(event, Cross | Bridged | Reenter) else event.packet
 
 
 def _unresolved(

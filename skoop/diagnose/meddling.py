@@ -14,7 +14,7 @@ from skoop.diagnose.repairs import without_rule
 from skoop.diagnose.world import World
 from skoop.findings import conntrack, netfilter, pod
 from skoop.findings.base import Finding
-from skoop.model.disposition import Direction, Result
+from skoop.model.disposition import Direction
 from skoop.model.trace import Evidence, Hop, StepKind
 from skoop.plugin.base import Expectation
 
@@ -33,11 +33,9 @@ _EFFECTS: tuple[tuple[str, type[Finding], str], ...] = (
 
 
 def meddlers(world: World, rows: Iterable[Row]) -> tuple[Expectation, ...]:
-    """A rule each, with its removal as the repair."""
+    """A rule each that touched a packet of these rows, with its removal as the repair."""
     found: dict[tuple[str, str, str], Expectation] = {}
     for row in rows:
-        if row.result is Result.OK:
-            continue
         for trace in row.traces:
             for hop in trace.hops:
                 for place, rule, effect in _acts(hop):

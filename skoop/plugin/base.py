@@ -30,12 +30,14 @@ class Expectation(Struct, frozen=True):
     """Something that is not as it should be.
 
     `namespace` is the id of the namespace it is about. `repair` gives that namespace with just this
-    mended; when the traffic then passes, this was the cause. None when it cannot be simulated.
+    mended; when the traffic then passes, this was the cause. None when it cannot be simulated;
+    `isolates` then says that nothing can reach or leave the namespace while it is so.
     """
 
     suspicion: Suspicion
     namespace: str
     repair: Repair | None = None
+    isolates: bool = False
 
 
 class Plugin(Protocol):

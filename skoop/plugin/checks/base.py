@@ -28,6 +28,7 @@ def expect(
     repair: Repair | None = None,
     level: Level | None = None,
     fix: str = "",
+    isolates: bool = False,
 ) -> Expectation:
     """A finding about a namespace."""
     kind, _, name = namespace.id.partition("/")
@@ -39,7 +40,7 @@ def expect(
         level=level,
         fix=fix,
     )
-    return Expectation(suspicion, namespace.id, repair)
+    return Expectation(suspicion, namespace.id, repair, isolates)
 
 
 def worst_first(expectations: Iterable[Expectation]) -> tuple[Expectation, ...]:

@@ -64,6 +64,7 @@ def _missing(pod: PodSite) -> Expectation:
         pod.namespace,
         f"pod {pod.name} has no network interface besides lo",
         Evidence(f"ip link on {pod.namespace.id}", present),
+        isolates=True,
     )
 
 
@@ -98,6 +99,7 @@ def _host_end(site: Site, pod: PodSite, device: Link) -> Iterator[Expectation]:
             pod.namespace,
             f"the other end of {device.name} of pod {pod.name} is not on node {site.node}",
             link_line(pod.namespace, device),
+            isolates=True,
         )
         return
     if not end.up:
