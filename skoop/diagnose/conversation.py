@@ -433,7 +433,9 @@ def _ending(story: _Story, disposition: Disposition) -> _Story:
 
 def _fresh(branch: Branch) -> Branch:
     """The branch for the next packet: same history, no hops yet."""
-    return Branch(weight=branch.weight, guesses=branch.guesses, opened=branch.opened)
+    return Branch(
+        weight=branch.weight, guesses=branch.guesses, opened=branch.opened, chosen=branch.chosen
+    )
 
 
 def _row(story: _Story, result: Result, disposition: Disposition, *blockers: Blocker) -> Row:

@@ -30,12 +30,12 @@ class Settled(Struct, frozen=True):
 def settle(rows: Iterable[Row]) -> Settled:
     """Forget guesses without consequence, and decide."""
     kept = list(rows)
-    matter: list[Unknown] = []
-    for unknown in _unknowns(kept):
-        if _is_harmless(kept, unknown):
-            kept = _forget(kept, unknown)
-        else:
-            matter.append(unknown)
+    while True:  # forgetting one guess may make another harmless that led to it
+        matter = _unknowns(kept)
+        harmless = next((unknown for unknown in matter if _is_harmless(kept, unknown)), None)
+        if harmless is None:
+            break
+        kept = _forget(kept, harmless)
     decided = [replace(row, result=Result.UNKNOWN) if row.guesses else row for row in kept]
     decided = _normalised(decided)
     return Settled(tuple(decided), tuple(matter), _verdict(decided))

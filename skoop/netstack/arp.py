@@ -20,10 +20,20 @@ def answers(stack: Stack, device: str, family: Family, target: int, asker: int) 
         own = stack.is_local(family, target)
         return "" if own else "the address is not configured there"
     found = stack.route(Flow(family, target, asker, device))
+    if found.kind is FibKind.UNKNOWN:
+        return _answers_for_all_it_may_have(stack, device, target)
     if found.kind is FibKind.LOCAL:
         return _answers_for_itself(stack, device, target, asker)
     refusal = _answers_as_proxy(stack, device, found.kind, found.nexthops, target)
     return refusal or _source_refused(stack, device, target, asker)
+
+
+def _answers_for_all_it_may_have(stack: Stack, device: str, target: int) -> str:
+    """Without routes: an answer when there may be one, because what follows in that namespace then
+    says that it cannot tell."""
+    own = any(address.value == target for address in stack.namespace.addresses)
+    proxies = stack.sysctls.either(device, "proxy_arp")
+    return "" if own or proxies else "the address is not configured there"
 
 
 def _answers_for_itself(stack: Stack, device: str, target: int, asker: int) -> str:

@@ -11,7 +11,7 @@ from skoop.model.address import Family
 from skoop.model.disposition import Disposition
 from skoop.model.trace import Evidence, StepKind
 from skoop.netstack.fib import FibKind
-from skoop.netstack.netfilter import Hook
+from skoop.netstack.netfilter import Guess, Hook, Unknown
 from skoop.netstack.stack import Stack
 from skoop.netstack.state import BridgePort, Link
 from skoop.netstack.tracking import remember, untouched
@@ -50,6 +50,34 @@ def receive_by_port(stack: Stack, port: Link, frame: Frame, branch: Branch) -> l
     refused = _port_refuses(stack, port)
     if refused is not None:
         return [Stopped(branch, refused, frame.packet)]
+    if bridge.bridge is not None and bridge.bridge.vlan_filtering:
+        return _through_vlans(stack, bridge, port, frame, branch)
+    return _accepted(stack, bridge, port, frame, branch)
+
+
+def _through_vlans(
+    stack: Stack, bridge: Link, port: Link, frame: Frame, branch: Branch
+) -> list[Event]:
+    """Which VLANs a port carries is not collected: both answers are followed."""
+    why = "which VLANs the ports of a filtering bridge carry is not modelled"
+    unknown = Unknown(f"bridge {bridge.name} of {stack.id}", "vlan_filtering 1", why)
+    if any(guess.unknown == unknown for guess in branch.guesses):
+        return _accepted(stack, bridge, port, frame, branch)
+    passes = replace(branch, guesses=(*branch.guesses, Guess(unknown, matched=False)))
+    drops = replace(branch, guesses=(*branch.guesses, Guess(unknown, matched=True)))
+    stop = Stop(
+        disposition=Disposition.DROPPED,
+        reason=Reason.NOT_MODELLED,
+        detail=f"{bridge.name} may not carry the frame's VLAN to where it goes",
+        device=port.name,
+    )
+    return [
+        Stopped(drops, stop, frame.packet),
+        *_accepted(stack, bridge, port, frame, passes),
+    ]
+
+
+def _accepted(stack: Stack, bridge: Link, port: Link, frame: Frame, branch: Branch) -> list[Event]:
     if filters_bridged(stack, bridge, frame.packet.family):
         return _filtered(stack, bridge, port, frame, branch)
     if _is_for(stack, bridge, frame.destination):
@@ -249,7 +277,11 @@ def ports_for(stack: Stack, event: Bridged) -> list[Link]:
     """The ports a frame may leave by: the entry's, or every flooding one."""
     if event.fixed:
         return [port for port in stack.ports[event.bridge.name] if port.name == event.learned]
-    ports = [port for port in stack.ports[event.bridge.name] if port_of(port).flood]
+    ports = [
+        port
+        for port in stack.ports[event.bridge.name]
+        if port_of(port).flood or port.name == event.learned
+    ]
     ports.sort(key=lambda port: port.name != event.learned)
     return ports
 

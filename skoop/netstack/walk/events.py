@@ -12,6 +12,7 @@ from skoop.model.address import Family
 from skoop.model.disposition import Disposition
 from skoop.model.packet import Packet
 from skoop.model.trace import Evidence, Hop, Step, StepKind
+from skoop.netstack.conntrack import FlowTuple
 from skoop.netstack.netfilter import Guess
 from skoop.netstack.state import Link
 from skoop.netstack.tracking import Tracked
@@ -31,13 +32,15 @@ class Branch(Struct, frozen=True, kw_only=True):
     """One way the story goes.
 
     `weight` is its share of connections among branches of the same guesses. `opened` maps a
-    namespace's id to the connections this conversation opened there. `hops` are the namespaces
+    namespace's id to the connections this conversation opened there; `chosen` the flows that met
+    several next hops to the one they took, which all packets of a flow take. `hops` are the namespaces
     passed; `steps` what happened so far in the present one, which `packet_in` entered by `iif`.
     """
 
     weight: float = 1.0
     guesses: tuple[Guess, ...] = ()
     opened: Mapping[str, tuple[Tracked, ...]] = {}
+    chosen: Mapping[tuple[str, Route, FlowTuple], NextHop] = {}
     hops: tuple[Hop, ...] = ()
     node: str = ""
     iif: str = ""

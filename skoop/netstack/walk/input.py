@@ -288,9 +288,8 @@ def confirmed(stack: Stack, passed: Passed) -> Branch:
 def forward(stack: Stack, iif: str, passed: Passed, found: FibResult, physin: str) -> list[Event]:
     """ip_forward(), once for each next hop the route may choose."""
     events: list[Event] = []
-    for share, hop, nexthop in pick_nexthops(found, passed.packet):
-        branch = replace(passed.branch, weight=passed.branch.weight * share)
-        branch = branch.noting(
+    for way, hop, nexthop in pick_nexthops(stack, found, passed.packet, passed.branch):
+        branch = way.noting(
             StepKind.ROUTE, f"forwarded out by {hop.device}", *route_evidence(stack, found)
         )
         stopped = _before_forward(stack, iif, hop.device, found, replace(passed, branch=branch))

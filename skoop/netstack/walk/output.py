@@ -12,6 +12,7 @@ from skoop.model.address import Family
 from skoop.model.disposition import Disposition
 from skoop.model.packet import Packet, Proto
 from skoop.model.trace import Evidence, StepKind
+from skoop.netstack.conntrack import tuple_of
 from skoop.netstack.fib import FibKind, FibResult, Flow
 from skoop.netstack.netfilter import Hook
 from skoop.netstack.stack import Stack
@@ -76,8 +77,7 @@ def send(
         return [_refused(stack, packet, branch, found)]
     events: list[Event] = []
     attached = tracked or untouched(packet)
-    for share, hop, nexthop in pick_nexthops(found, packet):
-        way = replace(branch, weight=branch.weight * share)
+    for way, hop, nexthop in pick_nexthops(stack, found, packet, branch):
         way = way.noting(StepKind.ROUTE, f"sent out by {hop.device}", *route_evidence(stack, found))
         events += _output_hook(stack, packet, attached, way, hop, nexthop)
     return events
@@ -153,9 +153,8 @@ def _route_again(stack: Stack, passed: Passed) -> list[Event]:
         refused = _refused(stack, passed.packet, passed.branch, found)
         return [replace(refused, queued=True)]
     events: list[Event] = []
-    for share, hop, nexthop in pick_nexthops(found, passed.packet):
-        branch = replace(passed.branch, weight=passed.branch.weight * share)
-        branch = branch.noting(
+    for way, hop, nexthop in pick_nexthops(stack, found, passed.packet, passed.branch):
+        branch = way.noting(
             StepKind.ROUTE, f"routed again, out by {hop.device}", *route_evidence(stack, found)
         )
         again = Passed(branch, passed.packet, passed.tracked)
@@ -203,15 +202,37 @@ def _hand_over(
     return Resolve(branch, link, packet, passed.tracked, family, nexthop)
 
 
-def pick_nexthops(found: FibResult, packet: Packet) -> list[tuple[float, NextHop, int]]:
-    """Each next hop a route may choose: its share, itself, and the address to resolve."""
+def pick_nexthops(
+    stack: Stack, found: FibResult, packet: Packet, branch: Branch
+) -> list[tuple[Branch, NextHop, int]]:
+    """Each next hop a route may choose: the branch with its share, itself, and the address to
+    resolve. The choice is a hash of the flow (fib_multipath_hash()), so it is made only once."""
     if found.kind is FibKind.LOCAL:
-        return [(1.0, _LOOPBACK, packet.dst)]
-    total = sum(hop.weight for hop in found.nexthops)
+        return [(branch, _LOOPBACK, packet.dst)]
+    hops = found.nexthops
+    if len(hops) == 1 or found.route is None:
+        return [(branch, hop, _towards(hop, packet)) for hop in hops]
+    flow = (stack.id, found.route, tuple_of(packet))
+    before = branch.chosen.get(flow)
+    if before in hops:
+        return [(branch, before, _towards(before, packet))]
+    total = sum(hop.weight for hop in hops)
     return [
-        (hop.weight / total, hop, hop.gateway[1] if hop.gateway else packet.dst)
-        for hop in found.nexthops
+        (
+            replace(
+                branch,
+                weight=branch.weight * hop.weight / total,
+                chosen={**branch.chosen, flow: hop},
+            ),
+            hop,
+            _towards(hop, packet),
+        )
+        for hop in hops
     ]
+
+
+def _towards(hop: NextHop, packet: Packet) -> int:
+    return hop.gateway[1] if hop.gateway else packet.dst
 
 
 def route_evidence(stack: Stack, found: FibResult) -> tuple[Evidence, ...]:
