@@ -14,7 +14,7 @@ from skoop.model.packet import Packet
 from skoop.model.trace import Evidence, Hop, Step, StepKind
 from skoop.netstack.conntrack import FlowTuple
 from skoop.netstack.netfilter import Guess
-from skoop.netstack.state import Link
+from skoop.netstack.state import Link, NextHop, Route
 from skoop.netstack.tracking import Tracked
 
 BROADCAST_MAC = "ff:ff:ff:ff:ff:ff"
