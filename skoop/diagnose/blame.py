@@ -23,6 +23,7 @@ from skoop.diagnose.flight import Flight
 from skoop.diagnose.meddling import meddlers
 from skoop.diagnose.service import service_causes, stale_connection
 from skoop.diagnose.verdict import Settled, settle, visible
+from skoop.diagnose.world import World
 from skoop.model.diagnosis import Suspicion
 from skoop.model.disposition import Direction, Level, Result, Verdict
 from skoop.plugin.base import Expectation
@@ -31,6 +32,8 @@ _RANK = {level: number for number, level in enumerate(Level)}
 _GAIN = 1e-6
 MOST_REPAIRS = 60
 """Expectations beyond this many are listed, but not tried."""
+MOST_TOGETHER = 12
+"""So many are tried in combination."""
 
 
 class Tried(Struct, frozen=True):
@@ -53,11 +56,15 @@ def blame(
     if settled.verdict is Verdict.REACHABLE:
         tried = _try(cluster, flight, client, question, settled, meddling)
         changing = [one.expectation for one in tried if one.changes]
-        return _unique((*_noted(changing), *_noted(expectations)))
+        differing = service_causes(cluster, ends, question, settled)
+        return _unique((*_noted(changing), *_unblocked(differing), *_noted(expectations)))
     blockers = _blockers(settled.rows)
     stale = stale_connection(cluster, question, settled)
     tried = _try(cluster, flight, client, question, settled, [*expectations, *meddling])
     shown = [_blocking(one.expectation, blockers) for one in tried if one.gain > _GAIN]
+    if not shown:
+        together = _together(flight, client, question, settled, expectations)
+        shown = [_blocking(each, blockers) for each in together]
     nearer = [
         _blocking(one.expectation, blockers) for one in tried if one.further and one.gain <= _GAIN
     ]
@@ -110,6 +117,15 @@ def _noted(expectations: Iterable[Expectation]) -> tuple[Suspicion, ...]:
     return tuple(replace(each.suspicion, blocking=False) for each in expectations)
 
 
+def _unblocked(suspicions: Iterable[Suspicion]) -> tuple[Suspicion, ...]:
+    """Suspicions about traffic that passes all the same."""
+    return tuple(replace(each, blocking=False, level=_mild(each.level)) for each in suspicions)
+
+
+def _mild(level: Level) -> Level:
+    return level if _RANK[level] >= _RANK[Level.WARNING] else Level.WARNING
+
+
 def _blockers(rows: Iterable[Row]) -> list[Blocker]:
     """What stopped failing branches, the heaviest first, each once."""
     weights: dict[tuple[object, ...], float] = {}
@@ -149,6 +165,42 @@ def _try(
         results.append(Tried(expectation, gain, further, changes))
     results.sort(key=lambda one: -round(one.gain, 6))
     return results
+
+
+def _together(
+    flight: Flight, client: Client, question: Question, settled: Settled,
+    expectations: list[Expectation],
+) -> list[Expectation]:  # fmt: skip
+    """The fewest expectations that must all be mended, when no single one makes a difference.
+
+    All severe ones are mended at once; if that helps, those that are not needed are left out one
+    by one.
+    """
+    severe = [
+        each
+        for each in expectations
+        if each.repair and _RANK[each.suspicion.level] <= _RANK[Level.CRITICAL]
+    ][:MOST_TOGETHER]
+    works = _working(settled)
+
+    def helps(chosen: list[Expectation]) -> bool:
+        mended = flight.in_world(_mended(flight.world, chosen))
+        return _working(_again(mended, client, question)) > works + _GAIN
+
+    if len(severe) < 2 or not helps(severe):
+        return []
+    for each in list(severe):
+        fewer = [other for other in severe if other is not each]
+        if helps(fewer):
+            severe = fewer
+    return severe
+
+
+def _mended(world: World, chosen: list[Expectation]) -> World:
+    for each in chosen:
+        if each.repair is not None:
+            world = world.with_namespace(each.repair(world.stacks[each.namespace].namespace))
+    return world
 
 
 def _again(flight: Flight, client: Client, question: Question) -> Settled:

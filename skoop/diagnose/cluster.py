@@ -12,7 +12,9 @@ from skoop.diagnose.world import Machine, World
 from skoop.model.address import Family
 from skoop.model.diagnosis import Endpoint, EndpointKind, NotChecked
 from skoop.model.kube import Inventory
+from skoop.netstack.iptables import parse
 from skoop.plugin.base import ClusterView, Expectation, Plugin
+from skoop.service.iptables import ProxyRules, compile_rules
 
 
 class Expected:
@@ -29,6 +31,29 @@ class Expected:
         return self._found[node]
 
 
+class Programmed:
+    """kube-proxy's iptables rules of each node, read for comparison when first asked for."""
+
+    def __init__(self, machines: Mapping[str, Machine]) -> None:
+        self._machines = machines
+        self._read: dict[tuple[str, Family], ProxyRules | None] = {}
+
+    def on(self, node: str, family: Family) -> ProxyRules | None:
+        """The rules of a node; None when they were not collected."""
+        key = (node, family)
+        if key not in self._read:
+            self._read[key] = self._compile(node, family)
+        return self._read[key]
+
+    def _compile(self, node: str, family: Family) -> ProxyRules | None:
+        machine = self._machines.get(node)
+        if machine is None or any(gap.part == "rulesets" for gap in machine.host.gaps):
+            return None
+        texts = [each.text for each in machine.host.rulesets if each.family is family]
+        ours = [text for text in texts if "KUBE-SERVICES" in text] or texts or [""]
+        return compile_rules(parse(ours[0], f"iptables of node {node}"))
+
+
 class Cluster(Struct, frozen=True):
     """Everything known, and what should be. `notes` say what could not be collected or detected."""
 
@@ -37,6 +62,7 @@ class Cluster(Struct, frozen=True):
     machines: Mapping[str, Machine]
     world: World
     expected: Expected
+    programmed: Programmed
     notes: tuple[NotChecked, ...] = ()
 
     def endpoint_at(self, namespace_id: str, ip: str, port: int) -> Endpoint:

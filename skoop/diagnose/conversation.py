@@ -31,6 +31,8 @@ _TCP_HEADER = 32
 _SMALL_DATA = 64
 """Payload of the data packets when no size was asked for: a short line each way."""
 _MOST_RETRIES = 4
+_MOST_GUESSED = 400
+"""Ways that rest on guesses and are followed; guesses about several packets multiply."""
 
 
 class Question(Struct, frozen=True, kw_only=True):
@@ -114,6 +116,7 @@ class Conversation:
         self._flight = flight
         self._client = client
         self._question = question
+        self._guessed = 0
 
     def run(self) -> list[Row]:
         """Every way it can go; the weights of rows with the same guesses add up to 1."""
@@ -197,6 +200,8 @@ class Conversation:
 
         A later packet's loss is always silent to a client that waits for data.
         """
+        if self._is_one_guess_too_many(story):
+            return [_given_up(story, end.stack, end.stopped.packet)]
         direction = Direction.FORWARD if leg in (Leg.FIRST, Leg.DATA) else Direction.RETURN
         stop = end.stopped.stop
         story = _ending(story, stop.disposition)
@@ -231,7 +236,7 @@ class Conversation:
                 return _row(told, Result.UNKNOWN, disposition, blocker)
             lost = Blocker(end.stack.id, stop, Direction.RETURN, Leg.ERROR, end.stopped.packet)
             return _row(told, Result.TIMEOUT, disposition, lost, blocker)
-        return _row(told, Result.TIMEOUT, disposition, blocker)
+        return _row(told, Result.TIMEOUT, disposition, self._stray(end, Leg.ERROR), blocker)
 
     def _reaches_client(self, end: Delivered | Left, sent: Packet) -> bool:
         """Whether a packet is for the client's socket: from the address it talks to, or an error
@@ -271,7 +276,14 @@ class Conversation:
             return self._stopped(story, _at(end, stop), Leg.FIRST, sent)
         return self._answered(story, end, sent, _reply(packet, socket, self._question))
 
+    def _is_one_guess_too_many(self, story: _Story) -> bool:
+        """Whether a way is one more guess than will be followed."""
+        self._guessed += bool(story.branch.guesses)
+        return bool(story.branch.guesses) and self._guessed > _MOST_GUESSED
+
     def _answered(self, story: _Story, end: Delivered, sent: Packet, reply: Packet) -> list[Row]:
+        if self._is_one_guess_too_many(story):
+            return [_given_up(story, end.stack, reply)]
         rows: list[Row] = []
         transparent = end.tproxy_port > 0
         for back in self._flight.send(end.stack, reply, story.branch, any_source=transparent):
@@ -287,24 +299,25 @@ class Conversation:
         return rows
 
     def _astray(self, story: _Story, end: Delivered | Left, leg: Leg) -> Row:
+        lost = self._stray(end, leg)
+        return _row(story, Result.TIMEOUT, lost.stop.disposition, lost)
+
+    def _stray(self, end: Delivered | Left, leg: Leg) -> Blocker:
         """An answer that arrives somewhere else, or from an address the client does not expect."""
-        client = self._client.stack
-        if isinstance(end, Left) and client is not None:
+        if isinstance(end, Left) and self._client.stack is not None:
             stop = Stop(
                 disposition=Disposition.LEFT_NETWORK,
                 reason=Reason.FAR_END,
                 detail=f"the answer left by {end.link.name}: {end.beyond.why}",
                 device=end.link.name,
             )
-            lost = Blocker(end.stack.id, stop, Direction.RETURN, leg, end.packet)
-            return _row(story, Result.TIMEOUT, Disposition.LEFT_NETWORK, lost)
-        stop = Stop(
-            disposition=Disposition.REFUSED,
-            reason=Reason.NO_LISTENER,
-            detail=f"the answer comes back as {end.packet}, which no socket there waits for",
-        )
-        lost = Blocker(end.stack.id, stop, Direction.RETURN, leg, end.packet)
-        return _row(story, Result.TIMEOUT, Disposition.REFUSED, lost)
+        else:
+            stop = Stop(
+                disposition=Disposition.REFUSED,
+                reason=Reason.NO_LISTENER,
+                detail=f"the answer comes back as {end.packet}, which no socket there waits for",
+            )
+        return Blocker(end.stack.id, stop, Direction.RETURN, leg, end.packet)
 
     # --- data over TCP -----------------------------------------------------------------------
 
@@ -313,6 +326,8 @@ class Conversation:
         limit: int = 0,
     ) -> list[Row]:  # fmt: skip
         """The client's first data must reach the same server; `limit` is a learned path MTU."""
+        if self._is_one_guess_too_many(story):
+            return [_given_up(story, server.stack, sent)]
         size, gso = self._segment(server, limit)
         data = replace(sent, flags=TcpFlag.ACK | TcpFlag.PSH, size=size, gso=gso)
         rows: list[Row] = []
@@ -344,6 +359,8 @@ class Conversation:
     def _answer_data(
         self, story: _Story, server: Delivered, sent: Packet, retries: int, limit: int = 0
     ) -> list[Row]:
+        if self._is_one_guess_too_many(story):
+            return [_given_up(story, server.stack, sent)]
         size, gso = self._segment(server, limit)
         reply = replace(
             _reply(server.packet, story.socket, self._question),
@@ -420,6 +437,18 @@ def disposition_of(end: End) -> Disposition:
     if isinstance(end, Left):
         return Disposition.LEFT_NETWORK
     return end.stopped.stop.disposition
+
+
+def _given_up(story: _Story, stack: Stack, packet: Packet) -> Row:
+    """A way that is not followed, because too many others rest on guesses as well."""
+    stop = Stop(
+        disposition=Disposition.INSUFFICIENT_INFO,
+        reason=Reason.NOT_MODELLED,
+        detail="too many rules on the way cannot be decided",
+    )
+    direction = story.traces[-1].direction if story.traces else Direction.FORWARD
+    blocker = Blocker(stack.id, stop, direction, Leg.FIRST, packet)
+    return _row(story, Result.UNKNOWN, stop.disposition, blocker)
 
 
 def _ending(story: _Story, disposition: Disposition) -> _Story:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from skoop.cluster.resolve import Ends, Target
+from skoop.diagnose.alive import answered
 from skoop.diagnose.blame import blame
 from skoop.diagnose.cluster import Cluster
 from skoop.diagnose.conversation import Client, Conversation, Question, Row
@@ -13,7 +15,7 @@ from skoop.diagnose.path import path_of
 from skoop.diagnose.summary import summarise
 from skoop.diagnose.verdict import Settled, settle, visible
 from skoop.model.address import Family, format_ip
-from skoop.model.diagnosis import BranchOutcome, Diagnosis, Endpoint, NotChecked
+from skoop.model.diagnosis import BranchOutcome, Diagnosis, Endpoint, EndpointKind, NotChecked
 from skoop.model.disposition import Disposition, Result, Verdict
 from skoop.model.packet import EPHEMERAL, Proto, protocol_name
 
@@ -41,18 +43,20 @@ class Diagnostor:
         source, destination = case.ends.source, case.ends.destination
         assumptions = [*source.assumptions, *destination.assumptions]
         problem = self._cannot_ask(case)
-        client = None if problem else self._client(case)
-        if client is None:
+        clients = () if problem else self._clients(case)
+        if not clients:
             why = problem or self._no_entry(destination)
             return self._undecided(case, why, tuple(assumptions))
-        questions = [self._question(case, address) for _, address in destination.ips]
-        rows = [
-            row
-            for question in questions[:1]
-            for row in Conversation(self._flight, client, question).run()
-        ]
+        if len(clients) > 1:
+            assumptions.append(_ANY_ENTRY.format(address=destination.endpoint.ip))
+        question = self._question(case, case.ends.destination.ips[0][1])
+        rows = []
+        for row in self._walk(clients, question):
+            seen, said = answered(row)
+            rows.append(seen)
+            assumptions += [said] if said else []
         settled = settle(rows)
-        suspicions = blame(self._cluster, self._flight, client, questions[0], case.ends, settled)
+        suspicions = blame(self._cluster, self._flight, clients[0], question, case.ends, settled)
         return Diagnosis(
             verdict=settled.verdict,
             source=source.endpoint,
@@ -89,17 +93,41 @@ class Diagnostor:
                 return f"{target.endpoint} has no address"
         return ""
 
-    def _client(self, case: Case) -> Client | None:
-        """The namespace that asks, or the way in for an address outside."""
+    def _clients(self, case: Case) -> tuple[Client, ...]:
+        """The namespace that asks; for an address outside the way in, or every way in when a load
+        balancer may choose any node. () when that cannot be told."""
         stack_id = self._namespace_of(case.ends.source)
         stack = self._cluster.world.stacks.get(stack_id) if stack_id else None
-        _, address = case.ends.source.ips[0]
         if stack is not None:
-            return Client(stack)
+            return (Client(stack),)
         if stack_id:
-            return None
-        owners = self._cluster.world.owners(*case.ends.destination.ips[0])
-        return Client(None, address, owners[0]) if owners else None
+            return ()
+        _, address = case.ends.source.ips[0]
+        destination = case.ends.destination
+        owners = self._cluster.world.owners(*destination.ips[0])
+        if owners:
+            return (Client(None, address, owners[0]),)
+        if not self._is_balanced(destination):
+            return ()
+        hosts = self._cluster.world.hosts.values()
+        entries = (self._cluster.world.way_in(host, destination.ips[0][0]) for host in hosts)
+        return tuple(Client(None, address, entry) for entry in entries if entry)
+
+    def _is_balanced(self, destination: Target) -> bool:
+        """Whether an address is one that something outside spreads over the nodes."""
+        family, address = destination.ips[0]
+        for service in self._cluster.inventory.services_with_ip((family, address)):
+            if (family, address) not in service.cluster_ips:
+                return True
+        return False
+
+    def _walk(self, clients: tuple[Client, ...], question: Question) -> list[Row]:
+        """The rows of every way in; unknown when they do not all end alike."""
+        found = [Conversation(self._flight, client, question).run() for client in clients]
+        results = {frozenset(row.result for row in rows) for rows in found}
+        if len(results) == 1:
+            return [row for rows in found for row in rows]
+        return [replace(row, result=Result.UNKNOWN, left=None) for rows in found for row in rows]
 
     def _namespace_of(self, target: Target) -> str:
         """The id of the namespace an endpoint lives in, "" for an address outside."""
@@ -148,14 +176,16 @@ class Diagnostor:
         if row.at is None:
             return BranchOutcome(weight=weight, result=row.result)
         ip = format_ip(row.at.family, row.at.dst)
+        if not row.server:
+            outside = Endpoint(kind=EndpointKind.EXTERNAL, name=ip, ip=ip, port=row.at.dport)
+            seen = format_ip(row.at.family, row.at.src)
+            return BranchOutcome(weight=weight, result=row.result, server=outside, seen_source=seen)
         server = self._cluster.endpoint_at(row.server, ip, row.at.dport)
         seen = format_ip(row.at.family, row.at.src)
         return BranchOutcome(weight=weight, result=row.result, server=server, seen_source=seen)
 
 
 def _with_port(endpoint: Endpoint, port: int) -> Endpoint:
-    from msgspec.structs import replace
-
     return replace(endpoint, port=port) if port else endpoint
 
 
@@ -179,4 +209,8 @@ def _out_of_sight(settled: Settled) -> tuple[NotChecked, ...]:
     return tuple(found.values())
 
 
+_ANY_ENTRY = (
+    "whatever has the address {address} outside hands packets to any of the nodes, with that "
+    "address as their destination"
+)
 _UNSEEN = (Disposition.LEFT_NETWORK, Disposition.INSUFFICIENT_INFO)

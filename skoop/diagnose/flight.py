@@ -17,7 +17,13 @@ from skoop.netstack.stack import Stack
 from skoop.netstack.state import Link
 from skoop.netstack.tracking import Tracked
 from skoop.netstack.walk import icmp
-from skoop.netstack.walk.bridge import leave_by_port, may_leave, ports_for, unknown_station
+from skoop.netstack.walk.bridge import (
+    addressed,
+    leave_by_port,
+    may_leave,
+    ports_for,
+    unknown_station,
+)
 from skoop.netstack.walk.device import receive, transmit
 from skoop.netstack.walk.events import (
     Branch,
@@ -40,8 +46,10 @@ _VLAN_ROOM = 4
 """veth and bridge ports pass frames of their MTU plus one VLAN tag (is_skb_forwardable())."""
 MOST_EVENTS = 1000
 """A way that takes more events than this goes in circles."""
-MOST_IN_ALL = 50_000
-"""A flight of more events than this branches too often to be followed to its ends."""
+MOST_IN_ALL = 100_000
+MOST_GUESSED = 4000
+"""A flight of more events than this, or of more that rest on guesses, branches too often to be
+followed to its ends."""
 MOST_HOPS = 150
 
 
@@ -106,13 +114,14 @@ class Flight:
 
     def _drive(self, pending: list[tuple[Stack, Event]]) -> list[End]:
         ends: list[End] = []
-        ages, total = [0] * len(pending), 0
+        ages, total, guessed = [0] * len(pending), 0, 0
         while pending:
             (stack, event), age = pending.pop(), ages.pop()
             total += 1
+            guessed += bool(event.branch.guesses)
             if age > MOST_EVENTS or len(event.branch.hops) > MOST_HOPS:
                 ends.append(_circles(stack, event))
-            elif total > MOST_IN_ALL:
+            elif total > MOST_IN_ALL or guessed > MOST_GUESSED:
                 ends.append(_given_up(stack, event))
             elif isinstance(event, Local):
                 branch = event.branch.leaving("", event.packet)
@@ -187,7 +196,7 @@ class Flight:
                     event.branch, event.bridge, packet, event.tracked, packet.family, event.wanted
                 )
                 return [_unresolved(asked, found.detail, found.evidence, known=found.known)]
-            event = replace(event, frame=replace(event.frame, destination=found.mac), wanted=0)
+            event = addressed(stack, event, found.mac)
         unseen = None
         ports = ports_for(stack, event)
         for port in ports:

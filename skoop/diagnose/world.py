@@ -120,6 +120,13 @@ class World:
         """The hosts that have an address on a device that leads to the underlay."""
         return self._owners.get((family, address), [])
 
+    def way_in(self, host: Stack, family: Family) -> tuple[Stack, Link] | None:
+        """The device by which a host is reached from the underlay, None when it has none."""
+        for link in host.namespace.links:
+            if self.is_underlay(host, link) and host.addresses(link.name, family):
+                return host, link
+        return None
+
     def underlay_links(self) -> Iterable[tuple[Stack, Link]]:
         """Every device that leads to the underlay."""
         for host in self.hosts.values():

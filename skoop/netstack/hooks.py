@@ -230,7 +230,7 @@ def _is_plain(outcome: Outcome, state: State) -> bool:
         and outcome.packet is state.packet
         and outcome.ct is state.tracked.connection
         and not outcome.guesses
-        and (not outcome.fired or outcome.fired[-1].effect == _PASSED and len(outcome.fired) == 1)
+        and (not outcome.fired or (outcome.fired[-1].effect == _PASSED and len(outcome.fired) == 1))
     )
 
 

@@ -8,6 +8,7 @@ from skoop.findings.base import Finding
 from skoop.model.address import Family, format_ip
 from skoop.model.diagnosis import Suspicion
 from skoop.model.disposition import Direction
+from skoop.model.trace import Evidence
 from skoop.netstack.fib import FibKind, Flow
 
 _TYPES: dict[str, type[Finding]] = {
@@ -158,7 +159,15 @@ def left(setting: Setting) -> Suspicion | None:
         Flow(packet.family, packet.dst, packet.src, mark=packet.mark, proto=packet.proto,
              sport=packet.sport, dport=packet.dport)
     )  # fmt: skip
-    way = f" by {found.route.raw}" if found.kind is FibKind.UNICAST and found.route else ""
+    used = found.route if found.kind is FibKind.UNICAST else None
+    if used is not None and used.protocol == "kernel":
+        message = (
+            f"{setting.place} has an address of its own in {used.destination}, which is a pod "
+            f"network: packets for {packet.destination} go out by {blocker.stop.device}"
+        )
+        shown = (Evidence(f"route in table {used.table} on {blocker.node}", used.raw),)
+        return setting.suspect(route.CidrOverlap, message, evidence=shown)
+    way = f" by {used.raw}" if used else ""
     message = (
         f"{setting.place} sends {packet.destination} out by {blocker.stop.device} instead of "
         "towards the pod's node"

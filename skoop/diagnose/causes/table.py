@@ -45,7 +45,7 @@ _CAUSES: dict[Reason, Callable[[Setting], Suspicion | None]] = {
     Reason.FAR_END: routing.left,
 }
 
-_ANSWERS = (Leg.ANSWER, Leg.ANSWER_DATA)
+_ANSWERS = (Leg.ANSWER, Leg.ANSWER_DATA, Leg.ERROR)
 
 
 def cause_of(cluster: Cluster, blocker: Blocker) -> Suspicion | None:

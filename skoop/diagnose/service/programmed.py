@@ -7,7 +7,6 @@ from skoop.findings import conntrack, netfilter, service
 from skoop.findings.base import Finding
 from skoop.model.diagnosis import Suspicion, Where
 from skoop.model.disposition import Direction, Result
-from skoop.netstack.iptables import parse
 from skoop.service.config import ProxyMode
 from skoop.service.iptables import Difference, DifferenceKind, audit, plan_node
 
@@ -38,28 +37,17 @@ def programmed(asked: Asked) -> tuple[Suspicion, ...]:
     """
     if asked.cluster.facts.proxy_mode.value is not ProxyMode.IPTABLES:
         return ()
-    found: list[Difference] = []
-    for text in _dumps(asked):
-        plans = plan_node(
-            asked.cluster.inventory,
-            node=asked.node,
-            family=asked.question.family,
-            config=asked.cluster.facts.proxy.value,
-            services=(asked.destination.service,),
-        )
-        found += audit(plans, parse(text, f"iptables of node {asked.node}"))
-    return tuple(_suspicion(asked, each) for each in found)
-
-
-def _dumps(asked: Asked) -> list[str]:
-    """The iptables dumps of the node that hold kube-proxy's rules, or all when none does."""
-    machine = asked.cluster.machines.get(asked.node)
-    if machine is None or any(gap.part == "rulesets" for gap in machine.host.gaps):
-        return []
-    texts = [
-        ruleset.text for ruleset in machine.host.rulesets if ruleset.family is asked.question.family
-    ]
-    return [text for text in texts if "KUBE-SERVICES" in text] or texts[:1] or [""]
+    rules = asked.cluster.programmed.on(asked.node, asked.question.family)
+    if rules is None:
+        return ()
+    plans = plan_node(
+        asked.cluster.inventory,
+        node=asked.node,
+        family=asked.question.family,
+        config=asked.cluster.facts.proxy.value,
+        services=(asked.destination.service,),
+    )
+    return tuple(_suspicion(asked, each) for each in audit(plans, rules))
 
 
 def _suspicion(asked: Asked, found: Difference) -> Suspicion:

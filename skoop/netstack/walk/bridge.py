@@ -121,16 +121,23 @@ def _owns(stack: Stack, device: str, mac: str) -> bool:
 
 
 def _onward(stack: Stack, bridge: Link, port: Link | None, frame: Frame, branch: Branch) -> Bridged:
-    entries = [
-        entry
-        for entry in stack.fdb.get((bridge.name, frame.destination), ())
-        if entry.master == bridge.name and entry.device != bridge.name
-    ]
-    learned = entries[0].device if entries else ""
-    fixed = bool(entries) and entries[0].permanent
-    return Bridged(
-        branch, bridge, port, frame, untouched(frame.packet), learned, fixed, filtered=False
-    )
+    learned, fixed = _station(stack, bridge, frame.destination)
+    return Bridged(branch, bridge, port, frame, untouched(frame.packet), learned, fixed)
+
+
+def _station(stack: Stack, bridge: Link, mac: str) -> tuple[str, bool]:
+    """The port of a forwarding entry ("" without one), and whether the entry is static."""
+    for entry in stack.fdb.get((bridge.name, mac), ()):
+        if entry.master == bridge.name and entry.device != bridge.name:
+            return entry.device, entry.permanent
+    return "", False
+
+
+def addressed(stack: Stack, event: Bridged, mac: str) -> Bridged:
+    """A translated frame, once the MAC it must go to has been found."""
+    learned, fixed = _station(stack, event.bridge, mac)
+    frame = replace(event.frame, destination=mac)
+    return replace(event, frame=frame, learned=learned, fixed=fixed, wanted=0)
 
 
 def _filtered(stack: Stack, bridge: Link, port: Link, frame: Frame, branch: Branch) -> list[Event]:
