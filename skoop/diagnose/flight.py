@@ -161,7 +161,7 @@ class Flight:
 
     def _resolve(self, stack: Stack, event: Resolve) -> list[Event]:
         link, packet, branch = event.link, event.packet, event.branch
-        if not link.up or not link.arp or link.kind in ("ipip", "sit", "tun", "wireguard"):
+        if not link.up or (not link.arp and link.kind != "veth"):
             return transmit(stack, link, Frame(packet, "", ""), event.nexthop, branch)
         if self.world.peer(stack, link) is WireEnd.UNDERLAY:
             mac = self._underlay.mac_of(stack, link, event.family, event.nexthop)

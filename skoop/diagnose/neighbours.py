@@ -61,6 +61,9 @@ def resolve(
     evidence = _table_evidence(stack, entry)
     if entry is not None and entry.state in _FIXED and entry.mac:
         return Resolution(entry.mac, detail=entry.state, evidence=evidence, fixed=True)
+    if not link.arp:
+        # arp_constructor(): without ARP, every neighbour has the device's own address.
+        return Resolution(link.mac, detail="ARP is off", evidence=evidence, fixed=True)
     asker = _asker(stack, link, family, target, source)
     heard, complete = ask(world, stack, link, family, target, asker)
     for answer in heard:
@@ -112,6 +115,7 @@ def ask(
             continue
         other, device = listener
         refusal = answers(other, device.name, family, target, asker)
+        refusal = refusal or ("" if device.arp else f"ARP is off on {device.name}")
         owns = other.is_local(family, target)
         heard.append(Answer(device.mac, other.id, refusal, owns))
     return heard, complete

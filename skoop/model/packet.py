@@ -59,9 +59,9 @@ class Packet(Struct, frozen=True, kw_only=True):
     `EPHEMERAL` or `ANY_PORT`; they are 0 for protocols without ports. `mark` is the skb mark: it
     belongs to the namespace the packet is in, not to the wire. An ICMP error quotes the packet it
     is about in `quoted`; a tunnel packet carries the inner one in `inner` (`vni` is -1 unless VXLAN
-    carries it), and the inner
-    frame's source and destination addresses in `inner_macs`. `gso` marks a burst of TCP segments that
-    virtual devices pass on whole: their MTU only counts where the kernel routes.
+    carries it), and the inner frame's source and destination addresses in `inner_macs`. `gso` marks
+    a burst of TCP segments that virtual devices pass on whole: their MTU only counts where the
+    kernel routes.
     """
 
     family: Family

@@ -76,8 +76,8 @@ class Link(Struct, frozen=True, kw_only=True):
     `kind` is IFLA_INFO_KIND ("veth", "bridge", "vxlan", "ipip", ...), "loopback" for lo and "" for
     hardware. `up` is IFF_UP, `carrier` IFF_LOWER_UP, `operstate` the kernel's word for it.
     `peer_index` is the other end's ifindex (0 unknown) in the namespace `peer_nsid` (-1: the same
-    namespace; -2: one that has no id here). `master` is the name of the bridge, bond or VRF it belongs to. `arp` is false under
-    IFF_NOARP.
+    namespace; -2: one that has no id here). `master` is the name of the bridge, bond or VRF it
+    belongs to. `arp` is false under IFF_NOARP.
     `tc` tells that a qdisc or a program may act on packets (what, "" for none).
     """
 
