@@ -47,7 +47,7 @@ _VLAN_ROOM = 4
 MOST_EVENTS = 1000
 """A way that takes more events than this goes in circles."""
 MOST_IN_ALL = 100_000
-MOST_GUESSED = 4000
+MOST_GUESSED = 2000
 """A flight of more events than this, or of more that rest on guesses, branches too often to be
 followed to its ends."""
 MOST_HOPS = 150

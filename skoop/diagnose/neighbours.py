@@ -116,7 +116,7 @@ def ask(
         other, device = listener
         refusal = answers(other, device.name, family, target, asker)
         refusal = refusal or ("" if device.arp else f"ARP is off on {device.name}")
-        owns = other.is_local(family, target)
+        owns = device.arp and other.is_local(family, target)
         heard.append(Answer(device.mac, other.id, refusal, owns))
     return heard, complete
 
