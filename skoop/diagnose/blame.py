@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from skoop.cluster.resolve import Ends
 from skoop.diagnose.causes.table import cause_of
 from skoop.diagnose.cluster import Cluster
-from skoop.diagnose.conversation import Blocker, Client, Conversation, Question, Row
+from skoop.diagnose.conversation import Blocker, Client, Conversation, Leg, Question, Row
 from skoop.diagnose.flight import Flight
 from skoop.diagnose.meddling import meddlers
 from skoop.diagnose.service import service_causes, stale_connection
@@ -70,13 +70,20 @@ def blame(
     ]
     cut_off = _cut_off(cluster, client, settled, tried, blockers)
     programmed = service_causes(cluster, ends, question, settled)
-    direct = [cause for cause in (cause_of(cluster, b) for b in blockers) if cause is not None]
+    direct = _direct(cluster, blockers)
+    lost = _direct(cluster, [b for b in blockers if b.leg is Leg.ERROR])
     rest = _noted(
         one.expectation
         for one in tried
         if not one.further and one.gain <= _GAIN and one.expectation not in meddling
     )
-    return _unique((*stale, *shown, *cut_off, *nearer, *programmed, *direct, *rest))
+    return _unique((*stale, *shown, *cut_off, *nearer, *lost, *programmed, *direct, *rest))
+
+
+def _direct(cluster: Cluster, blockers: list[Blocker]) -> list[Suspicion]:
+    """What stopped the packets, by itself. A lost error comes first: it is why the client waits."""
+    causes = (cause_of(cluster, blocker) for blocker in blockers)
+    return [cause for cause in causes if cause is not None]
 
 
 def _cut_off(

@@ -45,7 +45,7 @@ class Diagnostor:
         problem = self._cannot_ask(case)
         clients = () if problem else self._clients(case)
         if not clients:
-            why = problem or self._no_entry(destination)
+            why = problem or self._no_entry(source, destination)
             return self._undecided(case, why, tuple(assumptions))
         if len(clients) > 1:
             assumptions.append(_ANY_ENTRY.format(address=destination.endpoint.ip))
@@ -140,7 +140,9 @@ class Diagnostor:
         owners = self._cluster.world.owners(*target.ips[0]) if target.ips else []
         return owners[0][0].id if owners else ""
 
-    def _no_entry(self, destination: Target) -> str:
+    def _no_entry(self, source: Target, destination: Target) -> str:
+        if self._namespace_of(source):
+            return f"the network namespace of {source.endpoint} was not collected"
         return (
             f"it is not known by which node a packet for {destination.endpoint.ip} from outside "
             "comes in"

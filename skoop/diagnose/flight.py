@@ -150,7 +150,8 @@ class Flight:
         if isinstance(event, Resolve):
             following = self._resolve(stack, event)
         elif isinstance(event, Reenter):
-            following = receive(stack, event.link, event.frame, event.branch)
+            inside = replace(event.branch, mac=event.frame.source)
+            following = receive(stack, event.link, event.frame, inside)
         elif isinstance(event, Looped):
             following = loop_back(stack, event.packet, event.tracked, event.branch)
         else:
@@ -239,7 +240,8 @@ class Flight:
     def _over_underlay(
         self, stack: Stack, event: Cross, pending: list[tuple[Stack, Event]], ends: list[End]
     ) -> None:
-        answer = self._underlay.carry(stack, event.link, event.frame, event.nexthop)
+        spoken = event.branch.opened
+        answer = self._underlay.carry(stack, event.link, event.frame, event.nexthop, spoken)
         if isinstance(answer, Arrives):
             note = event.branch.noting(StepKind.TRANSMIT, answer.how)
             arrived = Cross(note, event.link, replace(event.frame, destination=answer.mac))
@@ -266,7 +268,7 @@ class Flight:
             return
         packet = replace(event.frame.packet, mark=0)
         branch = event.branch.leaving(event.link.name, event.frame.packet)
-        branch = branch.entering(other.id, device.name, packet)
+        branch = branch.entering(other.id, device.name, packet, event.frame.source)
         frame = replace(event.frame, packet=packet)
         pending.extend((other, item) for item in receive(other, device, frame, branch))
 

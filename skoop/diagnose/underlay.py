@@ -7,6 +7,7 @@ for a node's own address are taken to that node; any other address is out of sig
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Protocol
 
 from msgspec import Struct
@@ -55,9 +56,10 @@ class Underlay(Protocol):
         """The destination MAC a node would use on a device of the underlay, "" when unknown."""
 
     def carry(
-        self, stack: Stack, link: Link, frame: Frame, nexthop: int
+        self, stack: Stack, link: Link, frame: Frame, nexthop: int, spoken: Container[str]
     ) -> Arrives | Lost | Beyond:
-        """Where a frame that leaves by such a device ends up."""
+        """Where a frame that leaves by such a device ends up. `spoken` are the ids of namespaces
+        that have already sent something in this conversation."""
 
 
 class PlainUnderlay:
@@ -74,7 +76,7 @@ class PlainUnderlay:
         return entry.mac if entry is not None and entry.state in _FIXED else ""
 
     def carry(
-        self, stack: Stack, link: Link, frame: Frame, nexthop: int
+        self, stack: Stack, link: Link, frame: Frame, nexthop: int, spoken: Container[str]
     ) -> Arrives | Lost | Beyond:
         """The node that has the next hop's address, or the one a fixed MAC belongs to."""
         family = frame.packet.family
@@ -85,7 +87,7 @@ class PlainUnderlay:
             return self._by_mac(stack, link, frame, nexthop, entry)
         here = [o for o in self._world.owners(family, nexthop) if o[0] is not stack]
         if here:
-            return self._on_link(stack, link, frame, nexthop, here[0])
+            return self._on_link(stack, link, frame, nexthop, here[0], spoken)
         if entry is not None and entry.state in ("FAILED", "INCOMPLETE"):
             return _unresolved(stack, link, frame.packet, nexthop, entry)
         return self._behind_gateway(stack, frame.packet, nexthop)
@@ -112,7 +114,13 @@ class PlainUnderlay:
         return Lost(stop)
 
     def _on_link(
-        self, stack: Stack, link: Link, frame: Frame, nexthop: int, owner: tuple[Stack, Link]
+        self,
+        stack: Stack,
+        link: Link,
+        frame: Frame,
+        nexthop: int,
+        owner: tuple[Stack, Link],
+        spoken: Container[str],
     ) -> Arrives | Lost:
         other, device = owner
         family = frame.packet.family
@@ -122,7 +130,7 @@ class PlainUnderlay:
         refusal = refusal or answers(other, device.name, family, nexthop, asker)
         entry = stack.neighbours.get((link.name, family, nexthop))
         remembered = entry is not None and entry.mac == device.mac and device.up
-        if not refusal or remembered:
+        if not refusal or remembered or (device.up and other.id in spoken):
             return Arrives(other, device, device.mac, f"over the underlay to {other.id}")
         stop = Stop(
             disposition=Disposition.NEIGHBOUR_UNREACHABLE,

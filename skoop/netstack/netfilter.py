@@ -98,7 +98,8 @@ class View(Struct, frozen=True):
     `iif`/`oif` are "" where the hook has none. `physin`/`physout` name bridge ports when a bridged
     frame is shown to iptables (br_netfilter). A forwarded packet still has its `iif` in POSTROUTING
     (since Linux 5.7; user chains, nft's iif and hash:net,iface sets can ask for it). `local` is
-    true for packets this namespace made.
+    true for packets this namespace made. `mac` is the source address of the frame a packet came in,
+    "" when there was none or it is not known.
     """
 
     hook: Hook
@@ -109,6 +110,7 @@ class View(Struct, frozen=True):
     physin: str = ""
     physout: str = ""
     local: bool = False
+    mac: str = ""
 
 
 class Action(Enum):

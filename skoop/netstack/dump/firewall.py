@@ -99,11 +99,16 @@ def _why(command: str, output: Output | None) -> str:
 
 
 def _covered(text: str, family: Family, cache: ReadCache) -> set[tuple[str, str]]:
+    """The nft tables that a dump of iptables-nft shows better; none when it cannot be read, which
+    is a gap when its rules are."""
     if not text.strip():
         return set()
     from skoop.netstack.iptables import covered_tables
 
-    names = cache.read("covered", text, lambda: covered_tables(text))
+    try:
+        names = cache.read("covered", text, lambda: covered_tables(text))
+    except ParseError:
+        return set()
     return {(_NFT_FAMILY[family], name) for name in names}
 
 

@@ -33,8 +33,9 @@ class Branch(Struct, frozen=True, kw_only=True):
 
     `weight` is its share of connections among branches of the same guesses. `opened` maps a
     namespace's id to the connections this conversation opened there; `chosen` the flows that met
-    several next hops to the one they took, which all packets of a flow take. `hops` are the namespaces
-    passed; `steps` what happened so far in the present one, which `packet_in` entered by `iif`.
+    several next hops to the one they took, which all its packets take. `hops` are the namespaces
+    passed; `steps` what happened so far in the present one, which `packet_in` entered by `iif`
+    in a frame from `mac`.
     """
 
     weight: float = 1.0
@@ -44,6 +45,7 @@ class Branch(Struct, frozen=True, kw_only=True):
     hops: tuple[Hop, ...] = ()
     node: str = ""
     iif: str = ""
+    mac: str = ""
     packet_in: Packet | None = None
     steps: tuple[Step, ...] = ()
 
@@ -51,9 +53,9 @@ class Branch(Struct, frozen=True, kw_only=True):
         """The branch with one more step."""
         return replace(self, steps=(*self.steps, Step(kind, detail, evidence)))
 
-    def entering(self, node: str, iif: str, packet: Packet) -> Branch:
-        """The branch at the start of a stay in a namespace."""
-        return replace(self, node=node, iif=iif, packet_in=packet, steps=())
+    def entering(self, node: str, iif: str, packet: Packet, mac: str = "") -> Branch:
+        """The branch at the start of a stay in a namespace; `mac` is the frame's source."""
+        return replace(self, node=node, iif=iif, mac=mac, packet_in=packet, steps=())
 
     def leaving(self, oif: str, packet: Packet) -> Branch:
         """The branch with the present stay closed as a hop."""

@@ -82,6 +82,7 @@ def _scene(stack: Stack, hook: Hook, tracked: Tracked, branch: Branch, passage: 
         physin=passage.physin,
         physout=passage.physout,
         local=passage.local,
+        mac=branch.mac,
     )
 
     def attach(packet: Packet, before: Tracked) -> Tracked | None:

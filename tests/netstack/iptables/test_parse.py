@@ -136,4 +136,4 @@ def test_an_open_quote_is_an_error():
 def test_the_catalogue_names_matches_and_targets():
     names = modelled()
     assert {"-m conntrack", "-m set", "-j DNAT", "-j CONNMARK", "-j TPROXY"} <= set(names)
-    assert not {"-m u32", "-m time", "-m mac", "-j NFQUEUE"} & set(names)
+    assert not {"-m u32", "-m time", "-j NFQUEUE"} & set(names)
