@@ -14,6 +14,8 @@ from skoop.snapshot.compression import CompressionError, decompressed
 from skoop.snapshot.limits import DEFAULT_LIMITS, Limits, check_size
 from skoop.snapshot.paths import common_folder, hidden, member_path
 
+_CHUNK = 1 << 16
+
 
 def open_files(
     path: Path, markers: frozenset[str], limits: Limits = DEFAULT_LIMITS
@@ -98,7 +100,10 @@ def _read_archive(path: Path, limits: Limits) -> dict[str, bytes]:
             raw = stack.enter_context(path.open("rb"))
             stream = _Bounded(stack.enter_context(decompressed(raw, str(path))), str(path), limits)
             archive = stack.enter_context(tarfile.open(fileobj=stream, mode="r|"))  # type: ignore[call-overload]
-            return dict(_members(archive, str(path), limits))
+            members = dict(_members(archive, str(path), limits))
+            while stream.read(_CHUNK):
+                pass  # To the very end: the checksum of everything stands there.
+            return members
     except (tarfile.TarError, CompressionError, zlib.error, EOFError, OSError) as error:
         raise SnapshotError(f"{path}: not a readable tar archive ({error})") from error
     except (ValueError, OverflowError, UnicodeError) as error:
