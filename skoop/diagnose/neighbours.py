@@ -114,6 +114,9 @@ def ask(
             complete = False
             continue
         other, device = listener
+        if not other.may_answer(family, target):
+            heard.append(Answer(device.mac, other.id, _NOT_MINE))
+            continue
         refusal = answers(other, device.name, family, target, asker)
         refusal = refusal or ("" if device.arp else f"ARP is off on {device.name}")
         owns = device.arp and other.is_local(family, target)

@@ -19,6 +19,7 @@ from skoop.netstack.state import (
     Link,
     Namespace,
     Neighbour,
+    RouteType,
 )
 from skoop.netstack.sysctl import Sysctls
 
@@ -81,6 +82,27 @@ class Stack:
             )
             for family in Family
         }
+        self._single: dict[Family, frozenset[int]] = {
+            family: frozenset(
+                route.destination.network
+                for route in namespace.routes
+                if route.destination.family is family and route.type is RouteType.LOCAL
+            )
+            for family in Family
+        }
+        self._answers_for_others = (
+            bool(self.proxied)
+            or "routes" in self.gaps
+            or any(
+                self.sysctls.either(link.name, "proxy_arp") or link.kind == "vrf"
+                for link in namespace.links
+            )
+            or any(
+                route.type is RouteType.LOCAL
+                and route.destination.length not in (0, 8, route.destination.family.bits)
+                for route in namespace.routes
+            )
+        )
         self.sockets = SocketTable(namespace.sockets)
         self._plans: dict[tuple[Hook, Family], HookPlan] = {}
         self.connections: dict[object, CtEntry] = {}
@@ -111,6 +133,10 @@ class Stack:
         if plan is None:
             plan = self._plans[hook, family] = HookPlan(hook, family, self.namespace.rulesets)
         return plan
+
+    def may_answer(self, family: Family, address: int) -> bool:
+        """A quick no to a neighbour's question: neither the address nor any proxy is here."""
+        return address in self._single[family] or self._answers_for_others
 
     # --- netfilter.Host ----------------------------------------------------------------------
 

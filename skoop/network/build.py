@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from skoop.cluster.detect import Overrides, detect
 from skoop.cluster.inventory import from_documents
-from skoop.diagnose.cluster import Cluster, Expected
+from skoop.diagnose.cluster import Cluster, Expected, Programmed
 from skoop.diagnose.diagnostor import Diagnostor
 from skoop.diagnose.flight import Flight
 from skoop.diagnose.world import Machine, World
@@ -82,6 +82,7 @@ def build_network(
         machines=collected.machines,
         world=collected.world,
         expected=Expected(plugin, view),
+        programmed=Programmed(collected.machines),
         notes=(*collected.notes, *facts.notes, *collected.inventory.absent),
     )
     unroutable = plugin.unroutable(view)
