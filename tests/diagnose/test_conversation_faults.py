@@ -234,3 +234,20 @@ def test_the_small_peer_drops_large_packets_silently() -> None:
     )
     assert (result(settled), reasons(settled)) == ("timeout", {Reason.PEER_MTU})
     assert "mtu 1000" in evidence(settled)
+
+
+def test_a_vxlan_device_drops_frames_from_its_own_mac() -> None:
+    spaces = broken((("node/k1", (with_link("flannel.1", mac=vtep(2)),)),))
+    (row,) = ask(spaces, "a1", FAR).rows
+    assert row.blockers[0].node == "node/k2"
+    assert "itself" in row.blockers[0].stop.detail
+
+
+BACK = with_port("veth2", flood=False)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["learned", "not learned"])
+def test_a_port_without_flooding_gets_what_the_bridge_has_learned(known: bool) -> None:
+    entries = (learned("veth2", pod_mac(1, 2)), learned("veth1", pod_mac(1, 1)))
+    changes = (BACK, fdb(*entries)) if known else (BACK,)
+    assert (result(ask(broken(on("node/k1", *changes)), "a1", NEAR)) == "ok") is known

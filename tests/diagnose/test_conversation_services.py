@@ -41,9 +41,7 @@ BRIDGED = with_sysctls(**{"net__bridge__bridge-nf-call-iptables": "1"})
 
 def service(*backends: str, hairpin: bool = True) -> Ruleset:
     """kube-proxy's way: entry, random choice, mark and masquerade of what comes back to itself."""
-    rules = []
-    for hook in ("PREROUTING", "OUTPUT"):
-        rules.append(f"-t nat -A {hook} -j SVC")
+    rules = [f"-t nat -A {hook} -j SVC" for hook in ("PREROUTING", "OUTPUT")]
     for number, backend in enumerate(backends):
         left = len(backends) - number
         chance = f"-m statistic --mode random --probability {1 / left:.6f} " if left > 1 else ""

@@ -12,6 +12,7 @@ from skoop.model.packet import EPHEMERAL, Packet, Proto
 from skoop.model.trace import Evidence, StepKind
 from skoop.netstack.stack import Stack
 from skoop.netstack.state import FdbEntry, Link, Vxlan
+from skoop.netstack.walk import icmp
 from skoop.netstack.walk.events import (
     Branch,
     Event,
@@ -22,7 +23,7 @@ from skoop.netstack.walk.events import (
     Stop,
     Stopped,
 )
-from skoop.netstack.walk.output import send
+from skoop.netstack.walk.output import output_flow, send
 
 _VXLAN_OVERHEAD = {Family.V4: 50, Family.V6: 70}
 _MOST_TUNNELS = 8
@@ -99,6 +100,15 @@ def decapsulate(packet: Packet, branch: Branch, tunnel: Tunnel) -> list[Event]:
         return [Stopped(branch, stop, packet)]
     branch = branch.noting(StepKind.DECAP, f"{link.name} takes out {inner}")
     source, destination = packet.inner_macs
+    if link.vxlan is not None and source == link.mac:  # vxlan_set_mac(): a loop, it thinks
+        stop = Stop(
+            disposition=Disposition.NEIGHBOUR_UNREACHABLE,
+            reason=Reason.WRONG_MAC,
+            detail=f"the frame comes from {source}, which is the address of {link.name} itself",
+            device=link.name,
+            evidence=(Evidence(f"link {link.name}", f"address {link.mac}"),),
+        )
+        return [Stopped(branch, stop, packet)]
     return [Reenter(branch, link, Frame(replace(inner, mark=packet.mark), source, destination))]
 
 
@@ -174,8 +184,33 @@ def _into_ip_tunnel(
         inner=replace(inner, mark=0),
         gso=inner.gso,
     )
+    too_big = _too_big_for_path(stack, link, outer, inner, branch)
+    if too_big is not None:
+        return [too_big]
     branch = branch.noting(StepKind.ENCAP, f"{link.name} wraps it for {outer.destination}")
     return _send_tunnelled(stack, link, outer, branch)
+
+
+def _too_big_for_path(
+    stack: Stack, link: Link, outer: Packet, inner: Packet, branch: Branch
+) -> Stopped | None:
+    """tnl_update_pmtu(): with path MTU discovery, the inner sender is told what fits."""
+    if not outer.df or inner.gso:
+        return None
+    found = stack.route(output_flow(outer))
+    way = stack.links.get(found.nexthops[0].device) if found.nexthops else None
+    limit = (found.route.mtu if found.route else 0) or (way.mtu if way else 0)
+    if way is None or not limit or outer.size <= limit:
+        return None
+    stop = Stop(
+        disposition=Disposition.MTU_EXCEEDED,
+        reason=Reason.MTU,
+        detail=f"{outer.size} bytes of {link.name} do not fit the MTU of {way.name}, {limit}",
+        device=way.name,
+        evidence=(Evidence(f"link {way.name} on {stack.id}", f"mtu {limit}"),),
+        limit=limit - (outer.size - inner.size),
+    )
+    return Stopped(branch, stop, inner, icmp.error(inner, icmp.Problem.TOO_BIG))
 
 
 def _send_tunnelled(stack: Stack, link: Link, outer: Packet, branch: Branch) -> list[Event]:
