@@ -82,11 +82,24 @@ def _without_rules(text: str, *, table: str = "nat") -> Step:
         node, backend = scene.lab.node(scene.node.name), scene.lab.cluster.iptables
         wanted = text.format(service=_named(scene.service), sep=scene.field("sep_chain"))
         saved = commands.run(node, (f"iptables-{backend}-save", "-t", table))
-        for line in saved.splitlines():
-            if line.startswith("-A ") and wanted in line:
-                scene.lab.iptables(node, f"-t {table} -D {line[3:]}")
+        # By number, the last first: iptables does not find every rule by its own text again.
+        for chain, number in reversed(_places(saved, wanted)):
+            scene.lab.iptables(node, f"-t {table} -D {chain} {number}")
 
     return step
+
+
+def _places(saved: str, wanted: str) -> list[tuple[str, int]]:
+    """Chain and number of every rule that holds a text."""
+    counted: dict[str, int] = {}
+    places = []
+    for line in saved.splitlines():
+        if line.startswith("-A "):
+            chain = line.split()[1]
+            counted[chain] = counted.get(chain, 0) + 1
+            if wanted in line:
+                places.append((chain, counted[chain]))
+    return places
 
 
 def _named(service: Service) -> str:
