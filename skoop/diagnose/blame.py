@@ -21,6 +21,7 @@ from skoop.diagnose.cluster import Cluster
 from skoop.diagnose.conversation import Blocker, Client, Conversation, Leg, Question, Row
 from skoop.diagnose.flight import Flight
 from skoop.diagnose.meddling import meddlers
+from skoop.diagnose.repairs import without_rule
 from skoop.diagnose.service import service_causes, stale_connection
 from skoop.diagnose.verdict import Settled, settle, visible
 from skoop.diagnose.world import World
@@ -32,6 +33,8 @@ _RANK = {level: number for number, level in enumerate(Level)}
 _GAIN = 1e-6
 MOST_REPAIRS = 60
 """Expectations beyond this many are listed, but not tried."""
+MOST_BEHIND = 3
+"""So many obstacles are taken away to look behind them."""
 MOST_TOGETHER = 12
 """So many are tried in combination."""
 
@@ -77,7 +80,43 @@ def blame(
         for one in tried
         if not one.further and one.gain <= _GAIN and one.expectation not in meddling
     )
-    return _unique((*stale, *shown, *cut_off, *nearer, *lost, *programmed, *direct, *rest))
+    behind = _behind(cluster, flight, client, question, tried, blockers)
+    return _unique((*stale, *shown, *cut_off, *nearer, *lost, *programmed, *direct, *behind, *rest))
+
+
+def _behind(
+    cluster: Cluster, flight: Flight, client: Client, question: Question, tried: list[Tried],
+    blockers: list[Blocker],
+) -> list[Suspicion]:  # fmt: skip
+    """What would stop the traffic next: the walk goes on as if the first obstacle were mended."""
+    world = flight.world
+    repairs = [one.expectation for one in tried if one.further or one.gain > _GAIN]
+    found: list[Suspicion] = []
+    for _ in range(MOST_BEHIND):
+        mended = _without_obstacle(world, repairs, blockers)
+        if mended is None:
+            break
+        world = mended
+        settled = _again(flight.in_world(world), client, question)
+        if settled.verdict is Verdict.REACHABLE:
+            break
+        blockers = _blockers(settled.rows)
+        found += _direct(cluster, blockers)
+    return found
+
+
+def _without_obstacle(
+    world: World, repairs: list[Expectation], blockers: list[Blocker]
+) -> World | None:
+    """The world without what stands first in the way, None when it cannot be taken away."""
+    if repairs:
+        return _mended(world, [repairs.pop(0)])
+    for blocker in blockers[:1]:
+        namespace = world.stacks[blocker.node].namespace
+        changed = without_rule(namespace, blocker.stop.where, blocker.stop.rule)
+        if blocker.stop.rule and changed is not None:
+            return world.with_namespace(changed)
+    return None
 
 
 def _direct(cluster: Cluster, blockers: list[Blocker]) -> list[Suspicion]:

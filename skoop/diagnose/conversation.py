@@ -31,6 +31,13 @@ _TCP_HEADER = 32
 _SMALL_DATA = 64
 """Payload of the data packets when no size was asked for: a short line each way."""
 _MOST_RETRIES = 4
+_NO_ENDPOINT_WORDS = (
+    "has no endpoints",
+    "has no local endpoints",
+    "no-endpoint",
+    "kube-proxy reject-chain",
+)
+"""How kube-proxy's own rules say that a Service has nobody to send to."""
 _MOST_GUESSED = 400
 """Ways that rest on guesses and are followed; guesses about several packets multiply."""
 
@@ -204,7 +211,7 @@ class Conversation:
             return [_given_up(story, end.stack, end.stopped.packet)]
         direction = Direction.FORWARD if leg in (Leg.FIRST, Leg.DATA) else Direction.RETURN
         stop = end.stopped.stop
-        story = _ending(story, stop.disposition)
+        story = _ending(story, _shown(stop))
         blocker = Blocker(end.stack.id, stop, direction, leg, end.stopped.packet, end.stopped.errno)
         if stop.disposition is Disposition.INSUFFICIENT_INFO:
             return [_row(story, Result.UNKNOWN, stop.disposition, blocker)]
