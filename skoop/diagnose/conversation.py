@@ -443,7 +443,14 @@ def disposition_of(end: End) -> Disposition:
         return Disposition.DELIVERED
     if isinstance(end, Left):
         return Disposition.LEFT_NETWORK
-    return end.stopped.stop.disposition
+    return _shown(end.stopped.stop)
+
+
+def _shown(stop: Stop) -> Disposition:
+    """A stop's disposition; a rule of kube-proxy for a Service without endpoints has its own."""
+    place = f"{stop.where} {stop.rule}"
+    nobody = stop.rule and any(word in place for word in _NO_ENDPOINT_WORDS)
+    return Disposition.NO_ENDPOINT if nobody else stop.disposition
 
 
 def _given_up(story: _Story, stack: Stack, packet: Packet) -> Row:
