@@ -18,7 +18,15 @@ from msgspec.structs import replace
 from skoop.cluster.resolve import Ends
 from skoop.diagnose.causes.table import cause_of
 from skoop.diagnose.cluster import Cluster
-from skoop.diagnose.conversation import Blocker, Client, Conversation, Leg, Question, Row
+from skoop.diagnose.conversation import (
+    Blocker,
+    Client,
+    Conversation,
+    Leg,
+    Question,
+    Row,
+    shown_as,
+)
 from skoop.diagnose.flight import Flight
 from skoop.diagnose.meddling import meddlers
 from skoop.diagnose.repairs import without_rule
@@ -26,7 +34,7 @@ from skoop.diagnose.service import service_causes, stale_connection
 from skoop.diagnose.verdict import Settled, settle, visible
 from skoop.diagnose.world import World
 from skoop.model.diagnosis import Suspicion
-from skoop.model.disposition import Direction, Level, Result, Verdict
+from skoop.model.disposition import Direction, Disposition, Level, Result, Verdict
 from skoop.plugin.base import Expectation
 
 _RANK = {level: number for number, level in enumerate(Level)}
@@ -73,6 +81,8 @@ def blame(
     ]
     cut_off = _cut_off(cluster, client, settled, tried, blockers)
     programmed = service_causes(cluster, ends, question, settled)
+    if programmed:
+        blockers = [b for b in blockers if shown_as(b.stop) is not Disposition.NO_ENDPOINT]
     direct = _direct(cluster, blockers)
     lost = _direct(cluster, [b for b in blockers if b.leg is Leg.ERROR])
     rest = _noted(

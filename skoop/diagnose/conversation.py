@@ -211,7 +211,7 @@ class Conversation:
             return [_given_up(story, end.stack, end.stopped.packet)]
         direction = Direction.FORWARD if leg in (Leg.FIRST, Leg.DATA) else Direction.RETURN
         stop = end.stopped.stop
-        story = _ending(story, _shown(stop))
+        story = _ending(story, shown_as(stop))
         blocker = Blocker(end.stack.id, stop, direction, leg, end.stopped.packet, end.stopped.errno)
         if stop.disposition is Disposition.INSUFFICIENT_INFO:
             return [_row(story, Result.UNKNOWN, stop.disposition, blocker)]
@@ -237,6 +237,8 @@ class Conversation:
         disposition = blocker.stop.disposition
         if isinstance(end, Delivered | Left) and self._reaches_client(end, sent):
             return _row(told, icmp_result(end.packet, sent), disposition, blocker)
+        if blocker.packet.inner is not None:  # the host with the tunnel hears of it, and says no more
+            return _row(told, Result.TIMEOUT, disposition, blocker)
         if isinstance(end, Ended):
             stop = end.stopped.stop
             if stop.disposition is Disposition.INSUFFICIENT_INFO:
@@ -443,10 +445,10 @@ def disposition_of(end: End) -> Disposition:
         return Disposition.DELIVERED
     if isinstance(end, Left):
         return Disposition.LEFT_NETWORK
-    return _shown(end.stopped.stop)
+    return shown_as(end.stopped.stop)
 
 
-def _shown(stop: Stop) -> Disposition:
+def shown_as(stop: Stop) -> Disposition:
     """A stop's disposition; a rule of kube-proxy for a Service without endpoints has its own."""
     place = f"{stop.where} {stop.rule}"
     nobody = stop.rule and any(word in place for word in _NO_ENDPOINT_WORDS)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from skoop.diagnose.causes.base import Setting
-from skoop.findings import pod
+from skoop.findings import overlay, pod
 from skoop.model.address import Family
 from skoop.model.diagnosis import Suspicion
 from skoop.model.packet import Packet, protocol_name
 from skoop.model.trace import Evidence
 from skoop.netstack.sockets import wrong_protocol
-from skoop.netstack.state import Socket
+from skoop.netstack.state import Link, Socket
 
 
 def no_listener(setting: Setting) -> Suspicion:
     """Reason.NO_LISTENER: nothing at all, only on loopback, or only another protocol."""
     packet = setting.blocker.packet
+    if packet.inner is not None:
+        return _no_tunnel(setting, packet)
     sockets = setting.stack.sockets
     same = sockets.at(packet.proto, packet.dport)
     protocol = protocol_name(packet.proto)
@@ -36,6 +38,32 @@ def no_listener(setting: Setting) -> Suspicion:
     message = f"Nothing listens on {on}"
     evidence = (Evidence(f"ss -lntu in {setting.blocker.node}", _listening(setting, packet)),)
     return setting.suspect(pod.NothingListening, message, evidence=evidence)
+
+
+def _no_tunnel(setting: Setting, packet: Packet) -> Suspicion:
+    """A tunnel packet that no device of the receiver takes."""
+    links = [link for link in setting.stack.namespace.links if link.vxlan or link.tunnel]
+    shown = tuple(
+        Evidence(f"link {link.name} on {setting.blocker.node}", _ends(link)) for link in links
+    )
+    name = protocol_name(packet.proto)
+    if packet.vni < 0:
+        message = f"{setting.place} has no tunnel device for {name} packets from {packet.source}"
+        return setting.suspect(overlay.EncapModeMismatch, message, evidence=shown)
+    ports = sorted({link.vxlan.port for link in links if link.vxlan})
+    message = f"VXLAN packets come to {setting.place} at UDP port {packet.dport}, "
+    if packet.dport in ports:
+        message += "where its device does not listen for their IP version"
+    else:
+        message += f"but its devices use {', '.join(map(str, ports)) or 'none'}"
+    fix = "give both ends one port in the CNI's configuration, and restart its agents"
+    return setting.suspect(overlay.VxlanPortMismatch, message, fix=fix, evidence=shown)
+
+
+def _ends(link: Link) -> str:
+    if link.raw or link.vxlan is None:
+        return link.raw or link.kind
+    return f"vxlan id {link.vxlan.vni} dstport {link.vxlan.port}"
 
 
 def backlog_full(setting: Setting) -> Suspicion:

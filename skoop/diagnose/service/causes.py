@@ -15,6 +15,7 @@ from skoop.findings.base import Finding
 from skoop.model.address import Family, format_ip
 from skoop.model.diagnosis import Suspicion, Where
 from skoop.model.disposition import Direction, Result
+from skoop.model.kube import Service
 from skoop.model.packet import Packet, Proto
 from skoop.model.trace import Evidence
 from skoop.netstack.conntrack import tuple_of
@@ -79,7 +80,17 @@ def _no_backend(asked: Asked) -> Suspicion:
         evidence=evidence,
         blocking=True,
         why=f"so kube-proxy on {asked.node} {asked.view.effect.value}s the connection",
-        fix=f"kubectl -n {owner.namespace} get endpointslices,pods -l {selector} -o wide",
+        fix=_look_at(owner, selector),
+    )
+
+
+def _look_at(owner: Service, selector: str) -> str:
+    """Where to look: the pods of the selector, or the slices somebody must write by hand."""
+    if owner.selector:
+        return f"kubectl -n {owner.namespace} get pods -l {selector} -o wide --show-labels"
+    return (
+        f"kubectl -n {owner.namespace} get endpointslices -l kubernetes.io/service-name={owner.name}"
+        "   # without a selector somebody must write them"
     )
 
 
