@@ -89,8 +89,8 @@ def _look_at(owner: Service, selector: str) -> str:
     if owner.selector:
         return f"kubectl -n {owner.namespace} get pods -l {selector} -o wide --show-labels"
     return (
-        f"kubectl -n {owner.namespace} get endpointslices -l kubernetes.io/service-name={owner.name}"
-        "   # without a selector somebody must write them"
+        f"kubectl -n {owner.namespace} get endpointslices "
+        f"-l kubernetes.io/service-name={owner.name}   # without a selector somebody must write them"
     )
 
 
