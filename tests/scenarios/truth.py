@@ -29,6 +29,7 @@ _SILENT_OR_NOT = frozenset(
     )
 )
 _LOST = {"timeout", "unreachable"}
+_ANY = "any of the nodes"
 _ADDRESS = re.compile(r"\b\d+\.\d+\.\d+\.\d+\b")
 
 
@@ -127,12 +128,14 @@ def owned_addresses(snapshot: Snapshot) -> frozenset[str]:
 
 
 def why_unknown(one: Asked, nodes: frozenset[str], owned: frozenset[str]) -> str:
-    """The class of a rightful "cannot tell", "" when there is none: "entry" (a packet from outside
-    for an address no node has) or "outside" (what becomes of a packet that has left the cluster).
-    """
+    """The class of a rightful "cannot tell", "" when there is none: "entry" (which node gets a
+    packet from outside for an address that no node has) or "outside" (what becomes of a packet that
+    has left the cluster)."""
     said = [each.why for each in one.diagnosis.not_checked]
     asked = one.probe.dst.ip
     if one.probe.src.kind == "external" and asked not in nodes:
-        return "entry" if any("by which node" in why and asked in why for why in said) else ""
+        reasons = [*said, *one.diagnosis.assumptions]
+        told = any(asked in why and ("by which node" in why or _ANY in why) for why in reasons)
+        return "entry" if told else ""
     beyond = {each for why in said if "leaves by" in why for each in _ADDRESS.findall(why)}
     return "outside" if beyond and not beyond & owned else ""
