@@ -17,7 +17,7 @@ from skoop.diagnose.observe import errno_result, icmp_result
 from skoop.model.address import Family
 from skoop.model.disposition import Direction, Disposition, Result
 from skoop.model.packet import NO_ICMP, Icmp, Packet, Proto, TcpFlag
-from skoop.model.trace import Trace
+from skoop.model.trace import Step, StepKind, Trace
 from skoop.netstack.netfilter import Guess
 from skoop.netstack.sockets import wrong_protocol
 from skoop.netstack.stack import Stack
@@ -211,7 +211,7 @@ class Conversation:
             return [_given_up(story, end.stack, end.stopped.packet)]
         direction = Direction.FORWARD if leg in (Leg.FIRST, Leg.DATA) else Direction.RETURN
         stop = end.stopped.stop
-        story = _ending(story, shown_as(stop))
+        story = _ending(story, shown_as(stop), stop)
         blocker = Blocker(end.stack.id, stop, direction, leg, end.stopped.packet, end.stopped.errno)
         if stop.disposition is Disposition.INSUFFICIENT_INFO:
             return [_row(story, Result.UNKNOWN, stop.disposition, blocker)]
@@ -237,7 +237,9 @@ class Conversation:
         disposition = blocker.stop.disposition
         if isinstance(end, Delivered | Left) and self._reaches_client(end, sent):
             return _row(told, icmp_result(end.packet, sent), disposition, blocker)
-        if blocker.packet.inner is not None:  # the host with the tunnel hears of it, and says no more
+        if (
+            blocker.packet.inner is not None
+        ):  # the host with the tunnel hears of it, and says no more
             return _row(told, Result.TIMEOUT, disposition, blocker)
         if isinstance(end, Ended):
             stop = end.stopped.stop
@@ -467,12 +469,16 @@ def _given_up(story: _Story, stack: Stack, packet: Packet) -> Row:
     return _row(story, Result.UNKNOWN, stop.disposition, blocker)
 
 
-def _ending(story: _Story, disposition: Disposition) -> _Story:
+def _ending(story: _Story, disposition: Disposition, stop: Stop) -> _Story:
     """The story with its last packet's end as the sockets decided it."""
     last = story.traces[-1:]
     if not last or last[0].disposition is disposition:
         return story
-    ended = replace(last[0], disposition=disposition)
+    hops = last[0].hops
+    if hops and all(step.kind is not StepKind.STOP for step in hops[-1].steps):
+        said = Step(StepKind.STOP, stop.detail, stop.evidence)
+        hops = (*hops[:-1], replace(hops[-1], steps=(*hops[-1].steps, said)))
+    ended = replace(last[0], disposition=disposition, hops=hops)
     return replace(story, traces=(*story.traces[:-1], ended))
 
 
