@@ -7,7 +7,8 @@ for a node's own address are taken to that node; any other address is out of sig
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 from msgspec import Struct
@@ -62,13 +63,24 @@ class Underlay(Protocol):
         that have already sent something in this conversation."""
 
 
+LACKS = "does not have"
+"""How a stop says that a node has lost its address."""
+
+
 class PlainUnderlay:
     """Nodes on one or more subnets, joined by routers that know the nodes' addresses."""
 
-    def __init__(self, world: World, unroutable: tuple[Prefix, ...] = ()) -> None:
-        """`unroutable` are networks that only nodes know: pod networks behind tunnels, Services."""
+    def __init__(
+        self,
+        world: World,
+        unroutable: tuple[Prefix, ...] = (),
+        claimed: Mapping[tuple[Family, int], str] = MappingProxyType({}),
+    ) -> None:
+        """`unroutable` are networks that only nodes know: pod networks behind tunnels, Services.
+        `claimed` are the addresses that the API gives collected nodes, with the node's name."""
         self._world = world
         self._unroutable = unroutable
+        self._claimed = claimed
 
     def mac_of(self, stack: Stack, link: Link, family: Family, nexthop: int) -> str:
         """A permanent entry's MAC; anything else is resolved when the frame is carried."""
@@ -85,12 +97,33 @@ class PlainUnderlay:
         entry = stack.neighbours.get((link.name, family, nexthop))
         if frame.destination:
             return self._by_mac(stack, link, frame, nexthop, entry)
+        gone = self._gone(link, frame.packet, nexthop)
+        if gone is not None:
+            return gone
         here = [o for o in self._world.owners(family, nexthop) if o[0] is not stack]
         if here:
             return self._on_link(stack, link, frame, nexthop, here[0], spoken)
         if entry is not None and entry.state in ("FAILED", "INCOMPLETE"):
             return _unresolved(stack, link, frame.packet, nexthop, entry)
         return self._behind_gateway(stack, frame.packet, nexthop)
+
+    def _gone(self, link: Link, packet: Packet, nexthop: int) -> Lost | None:
+        """The next hop or the destination is an address that its node no longer has."""
+        for address in (nexthop, packet.dst):
+            node = self._claimed.get((packet.family, address), "")
+            host = self._world.hosts.get(node)
+            if host is None or host.is_local(packet.family, address):
+                continue
+            stop = Stop(
+                disposition=Disposition.NEIGHBOUR_UNREACHABLE,
+                reason=Reason.NEIGHBOUR,
+                detail=f"node {node} {LACKS} {format_ip(packet.family, address)}, the address that "
+                "the API gives it",
+                device=link.name,
+                address=address,
+            )
+            return Lost(stop, icmp.error(packet, icmp.Problem.HOST_UNREACHABLE))
+        return None
 
     def _by_mac(
         self, stack: Stack, link: Link, frame: Frame, nexthop: int, entry: Neighbour | None

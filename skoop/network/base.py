@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from skoop.diagnose.diagnostor import Case, Diagnostor
@@ -9,14 +10,18 @@ from skoop.diagnose.underlay import Underlay
 from skoop.diagnose.world import World
 from skoop.model.address import Prefix
 from skoop.model.diagnosis import Diagnosis
+from skoop.model.kube import Address
 from skoop.plugin.base import Plugin
 
 
 class InfraShim(Protocol):
     """What carries packets between nodes, and to and from the outside."""
 
-    def underlay(self, world: World, unroutable: tuple[Prefix, ...]) -> Underlay:
-        """The underlay of a world. `unroutable` are networks that only the nodes know."""
+    def underlay(
+        self, world: World, unroutable: tuple[Prefix, ...], claimed: Mapping[Address, str]
+    ) -> Underlay:
+        """The underlay of a world. `unroutable` are networks that only the nodes know; `claimed`
+        maps the addresses that the API gives collected nodes to their names."""
 
 
 class Network:

@@ -11,7 +11,7 @@ from skoop.diagnose.diagnostor import Diagnostor
 from skoop.diagnose.flight import Flight
 from skoop.diagnose.world import Machine, World
 from skoop.model.diagnosis import NotChecked
-from skoop.model.kube import Inventory
+from skoop.model.kube import Address, Inventory
 from skoop.netstack.dump import ReadCache
 from skoop.netstack.state import Namespace
 from skoop.network.base import InfraShim, Network
@@ -67,6 +67,16 @@ def _missing_nodes(inventory: Inventory, machines: dict[str, Machine]) -> list[N
     ]
 
 
+def _claimed(collected: Collected) -> dict[Address, str]:
+    """The InternalIPs of nodes whose state was collected."""
+    return {
+        address: node.name
+        for node in collected.inventory.nodes
+        if node.name in collected.machines
+        for address in node.internal_ips
+    }
+
+
 def build_network(
     collected: Collected, infra: InfraShim, overrides: Overrides
 ) -> tuple[Network, Cluster]:
@@ -86,5 +96,6 @@ def build_network(
         notes=(*collected.notes, *facts.notes, *collected.inventory.absent),
     )
     unroutable = plugin.unroutable(view)
-    flight = Flight(collected.world, lambda world: infra.underlay(world, unroutable))
+    claimed = _claimed(collected)
+    flight = Flight(collected.world, lambda world: infra.underlay(world, unroutable, claimed))
     return Network(plugin, infra, Diagnostor(cluster, flight)), cluster

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from skoop.diagnose.underlay import PlainUnderlay, Underlay
 from skoop.diagnose.world import World
 from skoop.model.address import Prefix
+from skoop.model.kube import Address
 
 
 class PlainInfra:
     """The null shim: nothing is known of what lies between the nodes."""
 
-    def underlay(self, world: World, unroutable: tuple[Prefix, ...]) -> Underlay:
+    def underlay(
+        self, world: World, unroutable: tuple[Prefix, ...], claimed: Mapping[Address, str]
+    ) -> Underlay:
         """Frames go to the node that has the next hop's address."""
-        return PlainUnderlay(world, unroutable)
+        return PlainUnderlay(world, unroutable, claimed)

@@ -172,9 +172,12 @@ def same(expected: Key, seen: Key, ends: frozenset[str]) -> bool:
 
 def differs(query: Query, before: frozenset[Key], after: frozenset[Key]) -> bool:
     """Whether a fault changed an outcome. Of a Service's backends some may not have been drawn, so
-    fewer answers of the same kind are no change; a fixed source port draws only one."""
+    fewer answers of the same kind are no change; a fixed source port or session affinity draws
+    only one."""
     if {k[0] for k in before | after} == {"ok"}:
-        return not (query.sport or before <= after or after <= before)
+        seen = {k[2] for k in before | after}
+        drawn = len(before) == len(after) == 1 and len(seen) == 1
+        return not (query.sport or drawn or before <= after or after <= before)
     return before != after
 
 

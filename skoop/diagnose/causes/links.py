@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from skoop.diagnose.causes.base import Setting
+from skoop.diagnose.underlay import LACKS
 from skoop.findings import (
     bridge,
     conntrack,
@@ -53,6 +54,11 @@ def unresolved(setting: Setting) -> Suspicion:
     stop = setting.blocker.stop
     address = format_ip(setting.blocker.packet.family, stop.address)
     message = f"On {setting.place}, nobody answers for the next hop {address} on {stop.device}"
+    if LACKS in stop.detail:
+        fix = f"ip addr show {stop.device}   # on that node; then compare kubectl get nodes -o wide"
+        return setting.suspect(
+            host.NodeIpChanged, f"Seen from {setting.place}, {stop.detail}", fix=fix
+        )
     if "arp_ignore" in stop.detail:
         return setting.suspect(sysctl.ArpIgnoreSet, f"{message}: {stop.detail}")
     link = setting.stack.links.get(stop.device)

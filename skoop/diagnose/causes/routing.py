@@ -10,6 +10,7 @@ from skoop.model.diagnosis import Suspicion
 from skoop.model.disposition import Direction
 from skoop.model.trace import Evidence
 from skoop.netstack.fib import FibKind, Flow
+from skoop.netstack.state import Route
 
 _TYPES: dict[str, type[Finding]] = {
     "blackhole": route.RouteBlackhole,
@@ -144,6 +145,18 @@ def loop(setting: Setting) -> Suspicion:
     )
 
 
+def _is_narrower(setting: Setting, used: Route) -> bool:
+    """Whether a route covers only a part of the pod network of the destination's node."""
+    packet = setting.blocker.packet
+    return any(
+        cidr.family is packet.family
+        and cidr.contains(packet.dst)
+        and used.destination.length > cidr.length
+        for node in setting.cluster.inventory.nodes
+        for cidr in node.pod_cidrs
+    )
+
+
 def left(setting: Setting) -> Suspicion | None:
     """Reason.FAR_END: a cluster address that only nodes know went out to the underlay."""
     blocker = setting.blocker
@@ -167,6 +180,14 @@ def left(setting: Setting) -> Suspicion | None:
         )
         shown = (Evidence(f"route in table {used.table} on {blocker.node}", used.raw),)
         return setting.suspect(route.CidrOverlap, message, evidence=shown)
+    if used is not None and _is_narrower(setting, used):
+        message = (
+            f"A route on {setting.place} for {used.destination} takes {packet.destination} away "
+            f"from the way to its node, out by {blocker.stop.device}"
+        )
+        shown = (Evidence(f"route in table {used.table} on {blocker.node}", used.raw),)
+        fix = f"ip route del {used.destination}"
+        return setting.suspect(route.RouteShadowedByMoreSpecific, message, evidence=shown, fix=fix)
     way = f" by {used.raw}" if used else ""
     message = (
         f"{setting.place} sends {packet.destination} out by {blocker.stop.device} instead of "

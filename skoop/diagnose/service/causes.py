@@ -88,10 +88,8 @@ def _look_at(owner: Service, selector: str) -> str:
     """Where to look: the pods of the selector, or the slices somebody must write by hand."""
     if owner.selector:
         return f"kubectl -n {owner.namespace} get pods -l {selector} -o wide --show-labels"
-    return (
-        f"kubectl -n {owner.namespace} get endpointslices "
-        f"-l kubernetes.io/service-name={owner.name}   # without a selector somebody must write them"
-    )
+    of = f"-l kubernetes.io/service-name={owner.name}"
+    return f"kubectl -n {owner.namespace} get endpointslices {of}   # somebody must write them"
 
 
 def _why_none(asked: Asked) -> type[Finding]:

@@ -186,9 +186,18 @@ def _hand_over(
     stack: Stack, passed: Passed, branch: Branch, hop: NextHop, family: Family, nexthop: int
 ) -> Event:
     packet = passed.packet
+    link = stack.links.get(hop.device)
+    if hop.device == "lo" and link is not None and not link.up:
+        stop = Stop(
+            disposition=Disposition.LINK_DOWN,
+            reason=Reason.LINK_DOWN,
+            detail="lo is down, and packets of this host for itself go through it",
+            device="lo",
+            evidence=(Evidence(f"link lo on {stack.id}", link.raw or "state DOWN"),),
+        )
+        return Stopped(branch, stop, packet)
     if hop.device == "lo":
         return Looped(branch, packet, passed.tracked)
-    link = stack.links.get(hop.device)
     if link is None:
         stop = Stop(
             disposition=Disposition.LINK_DOWN,
