@@ -237,9 +237,7 @@ class Conversation:
         disposition = blocker.stop.disposition
         if isinstance(end, Delivered | Left) and self._reaches_client(end, sent):
             return _row(told, icmp_result(end.packet, sent), disposition, blocker)
-        if (
-            blocker.packet.inner is not None
-        ):  # the host with the tunnel hears of it, and says no more
+        if blocker.packet.inner is not None:  # only the host with the tunnel hears of it
             return _row(told, Result.TIMEOUT, disposition, blocker)
         if isinstance(end, Ended):
             stop = end.stopped.stop
