@@ -130,7 +130,11 @@ FAULTS: tuple[Fault, ...] = (
         "underlay-mtu-mismatch",
         "mtu-node-mismatch",
         at("peer", "ip link set eth0 mtu 900"),
-        also=("mtu-pod-exceeds-path", "mtu-overlay-overhead", "df-too-big"),
+        # Below 1280 the kernel takes the device's IPv6 addresses away.
+        also=(
+            *("mtu-pod-exceeds-path", "mtu-overlay-overhead", "df-too-big"),
+            *("node-ip-changed", "tunnel-local-ip-wrong"),
+        ),
     ),
     fault(
         "node-mtu-small-no-icmp",

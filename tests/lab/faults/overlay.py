@@ -131,7 +131,7 @@ FAULTS: tuple[Fault, ...] = (
         "tunnel-local-ip-wrong",
         at("node", f"ip addr flush dev {DEVICE}"),
         fits=tunnelled,
-        also=("wrong-source-selection", "vtep-missing"),
+        also=("wrong-source-selection", "vtep-missing", "address-missing"),
     ),
     fault(
         "underlay-blocks-vxlan-in",

@@ -80,7 +80,7 @@ FAULTS: tuple[Fault, ...] = (
         "filter-reject",
         at("pod", f"iptables -A OUTPUT -d {SERVICE_CIDR} -j REJECT"),
     ),
-    fault("pod-lo-down", "link-down", at("pod", "ip link set lo down")),
+    fault("pod-lo-down", "loopback-down", at("pod", "ip link set lo down")),
     fault(
         "pod-blackhole-route",
         "route-blackhole",
