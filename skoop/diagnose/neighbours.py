@@ -128,8 +128,19 @@ def _hearers(world: World, stack: Stack, link: Link) -> Iterator[tuple[Stack, Li
     """The devices a broadcast on `link` reaches; None for each end nobody knows."""
     if link.kind == "bridge":
         yield from _behind_ports(world, stack, link, without="")
-    elif link.kind != "vxlan":
+    elif link.kind == "vxlan":
+        if _floods(stack, link):
+            yield None
+    else:
         yield from _beyond(world, stack, link)
+
+
+def _floods(stack: Stack, link: Link) -> bool:
+    """Whether a tunnel device sends broadcasts to ends that may answer, or asks a program."""
+    vxlan = link.vxlan
+    if vxlan is None or vxlan.external or vxlan.remote is not None or vxlan.l3miss:
+        return True
+    return any(entry.remote for entry in stack.fdb.get((link.name, "00:00:00:00:00:00"), ()))
 
 
 def _beyond(world: World, stack: Stack, link: Link) -> Iterator[tuple[Stack, Link] | None]:

@@ -251,3 +251,36 @@ def test_a_port_without_flooding_gets_what_the_bridge_has_learned(known: bool) -
     entries = (learned("veth2", pod_mac(1, 2)), learned("veth1", pod_mac(1, 1)))
     changes = (BACK, fdb(*entries)) if known else (BACK,)
     assert (result(ask(broken(on("node/k1", *changes)), "a1", NEAR)) == "ok") is known
+
+
+def via_eth0(space: Namespace) -> Namespace:
+    return replace(space, fdb=(replace(space.fdb[0], via="eth0"),))
+
+
+@pytest.mark.parametrize(
+    ("bound", "expected"), [(False, "timeout"), (True, "ok")], ids=["free", "via eth0"]
+)
+def test_a_bound_tunnel_end_is_taken_to_be_on_the_link(bound: bool, expected: str) -> None:
+    """`bridge fdb ... via eth0` goes past a blackhole route; seen on Linux 6.18."""
+    changes: tuple[Change, ...] = (with_routes("blackhole 172.30.0.2/32"),)
+    changes = (*changes, via_eth0) if bound else changes
+    assert result(ask(broken(on("node/k1", *changes)), "a1", FAR)) == expected
+
+
+FLOODING = {
+    "a default remote": vxlan(remote=parse_ip("172.30.0.2")),
+    "a forwarding entry for every station": lambda space: replace(
+        space,
+        fdb=(
+            *space.fdb,
+            FdbEntry("flannel.1", "00:00:00:00:00:00", self_=True, remote=parse_ip("172.30.0.2")),
+        ),
+    ),
+    "a program that answers": vxlan(l3miss=True),
+}
+
+
+@pytest.mark.parametrize("flooding", FLOODING.values(), ids=FLOODING.keys())
+def test_a_tunnel_that_floods_may_find_its_neighbours(flooding: Change) -> None:
+    settled = ask(broken(on("node/k1", no_neighbours, flooding)), "a1", FAR)
+    assert settled.verdict is Verdict.UNKNOWN

@@ -69,10 +69,10 @@ def send(
             address=packet.src,
         )
         return [Stopped(branch, stop, packet, errno=Errno.EADDRNOTAVAIL)]
-    found = stack.route(output_flow(packet, oif))
+    found = _output_route(stack, packet, oif)
     if not packet.src:
         packet = choose_source(stack, packet, oif)
-        found = stack.route(output_flow(packet, oif))
+        found = _output_route(stack, packet, oif)
     if found.kind not in (FibKind.UNICAST, FibKind.LOCAL):
         return [_refused(stack, packet, branch, found)]
     events: list[Event] = []
@@ -83,6 +83,14 @@ def send(
     return events
 
 
+def _output_route(stack: Stack, packet: Packet, oif: str) -> FibResult:
+    """The route; by a bound device, a destination without one is taken to be on its link."""
+    found = stack.route(output_flow(packet, oif))
+    if oif and found.kind not in (FibKind.UNICAST, FibKind.LOCAL, FibKind.UNKNOWN):
+        return FibResult(FibKind.UNICAST, nexthops=(NextHop(oif),))
+    return found
+
+
 def _may_use_source(stack: Stack, packet: Packet) -> bool:
     """A socket may only use an address of the host (inet_addr_type() == RTN_LOCAL)."""
     return stack.is_local(packet.family, packet.src) or "addresses" in stack.gaps
@@ -90,7 +98,7 @@ def _may_use_source(stack: Stack, packet: Packet) -> bool:
 
 def choose_source(stack: Stack, packet: Packet, oif: str = "") -> Packet:
     """The packet with the source connect() would bind, unchanged when there is no route."""
-    found = stack.route(output_flow(packet, oif))
+    found = _output_route(stack, packet, oif)
     if packet.src or found.kind not in (FibKind.UNICAST, FibKind.LOCAL):
         return packet
     return replace(packet, src=_source_for(stack, found, packet))

@@ -131,7 +131,8 @@ def _into_vxlan(
     )
     remotes = [entry for entry in entries if entry.remote is not None]
     if not remotes and vxlan.remote is not None:
-        remotes = [FdbEntry(link.name, frame.destination, remote=vxlan.remote)]
+        default = FdbEntry(link.name, frame.destination, remote=vxlan.remote, via=vxlan.underlay)
+        remotes = [default]
     if not remotes:
         return [_no_fdb(stack, link, frame, branch)]
     if len(remotes) > 1:
@@ -164,7 +165,7 @@ def _vxlan_packet(
     to = format_ip(family, address)
     evidence = Evidence(f"fdb of {link.name} on {stack.id}", entry.raw)
     branch = branch.noting(StepKind.ENCAP, f"{link.name} wraps it for {to}", evidence)
-    return _send_tunnelled(stack, link, outer, branch)
+    return _send_tunnelled(stack, link, outer, branch, entry.via)
 
 
 def _into_ip_tunnel(
@@ -213,8 +214,11 @@ def _too_big_for_path(
     return Stopped(branch, stop, inner, icmp.error(inner, icmp.Problem.TOO_BIG))
 
 
-def _send_tunnelled(stack: Stack, link: Link, outer: Packet, branch: Branch) -> list[Event]:
-    """The tunnel packet is the host's own; what stops it stops the inner one, silently.
+def _send_tunnelled(
+    stack: Stack, link: Link, outer: Packet, branch: Branch, via: str = ""
+) -> list[Event]:
+    """The tunnel packet is the host's own; what stops it stops the inner one, silently. `via` is a
+    device that a forwarding entry binds it to.
 
     One that is routed into its own device is dropped (the "circular route" of vxlan_xmit_one() and
     ip_tunnel_xmit()), one in too many tunnels too (dev_xmit_recursion(), "Dead loop on virtual
@@ -223,7 +227,7 @@ def _send_tunnelled(stack: Stack, link: Link, outer: Packet, branch: Branch) -> 
     if _depth(outer) > _MOST_TUNNELS:
         return [_circle(link, outer, branch, f"in more than {_MOST_TUNNELS} tunnels")]
     events: list[Event] = []
-    for event in send(stack, outer, branch):
+    for event in send(stack, outer, branch, oif=via):
         if isinstance(event, Stopped) and event.errno.value:
             events.append(_lost(link, outer, event))
         elif isinstance(event, Resolve) and event.link.name == link.name:
