@@ -320,7 +320,8 @@ def chains_that_double(files: Files) -> None:
     """Forty chains, each called twice by the one before: 2^40 ways through."""
     chains = [f":D{n} - [0:0]" for n in range(41)]
     jumps = [f"-A D{n} -j D{n + 1}" for n in range(40) for _ in (1, 2)]
-    rules(files, "filter", *chains, "-A FORWARD -j D0", *jumps)
+    syn = "-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN"
+    rules(files, "filter", *chains, f"-A FORWARD {syn} -j D0", *jumps)
 
 
 def chain_that_is_missing(files: Files) -> None:
