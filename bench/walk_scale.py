@@ -21,8 +21,9 @@ from msgspec.structs import replace
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.iptables_scale import generate
-from skoop.diagnose.conversation import Client, Conversation, Question
+from skoop.diagnose.conversation import Conversation
 from skoop.diagnose.flight import Flight
+from skoop.diagnose.question import Client, Question
 from skoop.diagnose.underlay import PlainUnderlay
 from skoop.diagnose.world import Machine, World
 from skoop.model.kube import Address

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from skoop.diagnose.conversation import Row
+from skoop.diagnose.story import Row
 from skoop.model.disposition import Disposition, Result
 from skoop.model.packet import Packet, Proto
 from skoop.netstack.conntrack import CtStatus

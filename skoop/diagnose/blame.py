@@ -18,19 +18,13 @@ from msgspec.structs import replace
 from skoop.cluster.resolve import Ends
 from skoop.diagnose.causes.table import cause_of
 from skoop.diagnose.cluster import Cluster
-from skoop.diagnose.conversation import (
-    Blocker,
-    Client,
-    Conversation,
-    Leg,
-    Question,
-    Row,
-    shown_as,
-)
+from skoop.diagnose.conversation import Conversation
 from skoop.diagnose.flight import Flight
 from skoop.diagnose.meddling import meddlers
+from skoop.diagnose.question import Client, Question
 from skoop.diagnose.repairs import without_rule
 from skoop.diagnose.service import service_causes, stale_connection
+from skoop.diagnose.story import Blocker, Leg, Row, shown_as
 from skoop.diagnose.verdict import Settled, settle, visible
 from skoop.diagnose.world import World
 from skoop.model.diagnosis import Suspicion

@@ -9,9 +9,11 @@ from skoop.cluster.resolve import Ends, Target
 from skoop.diagnose.alive import answered
 from skoop.diagnose.blame import blame
 from skoop.diagnose.cluster import Cluster
-from skoop.diagnose.conversation import Client, Conversation, Question, Row
+from skoop.diagnose.conversation import Conversation
 from skoop.diagnose.flight import Flight
 from skoop.diagnose.path import path_of
+from skoop.diagnose.question import Client, Question
+from skoop.diagnose.story import Row
 from skoop.diagnose.summary import summarise
 from skoop.diagnose.verdict import Settled, settle, visible
 from skoop.model.address import Family, format_ip

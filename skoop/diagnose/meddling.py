@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from skoop.diagnose.causes.base import where
-from skoop.diagnose.conversation import Row
 from skoop.diagnose.repairs import without_rule
+from skoop.diagnose.story import Row
 from skoop.diagnose.world import World
 from skoop.findings import conntrack, netfilter, pod
 from skoop.findings.base import Finding

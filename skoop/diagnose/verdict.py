@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from skoop.diagnose.conversation import Row
+from skoop.diagnose.story import Row
 from skoop.model.disposition import Result, Verdict
 from skoop.netstack.netfilter import Unknown
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from skoop.diagnose.conversation import Row
+from skoop.diagnose.story import Row
 from skoop.diagnose.verdict import Settled, settle
 from skoop.model.disposition import Disposition, Result, Verdict
 from skoop.netstack.netfilter import Guess, Unknown

@@ -11,8 +11,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from skoop.diagnose.conversation import Client, Conversation, Question, Row
+from skoop.diagnose.conversation import Conversation
 from skoop.diagnose.flight import Flight
+from skoop.diagnose.question import Client, Question
+from skoop.diagnose.story import Row
 from skoop.diagnose.underlay import PlainUnderlay
 from skoop.diagnose.verdict import Settled, settle
 from skoop.diagnose.world import Machine, World

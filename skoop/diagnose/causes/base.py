@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from skoop.diagnose.cluster import Cluster
-from skoop.diagnose.conversation import Blocker
+from skoop.diagnose.story import Blocker
 from skoop.findings.base import Finding
 from skoop.model.diagnosis import Suspicion, Where
 from skoop.model.trace import Evidence

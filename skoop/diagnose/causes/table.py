@@ -7,7 +7,7 @@ from collections.abc import Callable
 from skoop.diagnose.causes import delivery, links, routing, rules
 from skoop.diagnose.causes.base import Setting
 from skoop.diagnose.cluster import Cluster
-from skoop.diagnose.conversation import Blocker, Leg
+from skoop.diagnose.story import Blocker, Leg
 from skoop.model.diagnosis import Suspicion
 from skoop.netstack.walk.events import Reason
 

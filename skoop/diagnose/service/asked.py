@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from skoop.cluster.resolve import Ends
 from skoop.diagnose.cluster import Cluster
-from skoop.diagnose.conversation import Question
+from skoop.diagnose.question import Question
 from skoop.diagnose.verdict import Settled
 from skoop.model.diagnosis import EndpointKind
 from skoop.model.packet import Proto

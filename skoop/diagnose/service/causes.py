@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from skoop.cluster.resolve import Ends
 from skoop.diagnose.cluster import Cluster
-from skoop.diagnose.conversation import Question, Row
+from skoop.diagnose.question import Question
 from skoop.diagnose.service.asked import PROTOCOLS, Asked, asked_for
 from skoop.diagnose.service.programmed import programmed
+from skoop.diagnose.story import Row
 from skoop.diagnose.verdict import Settled
 from skoop.findings import conntrack, endpoints, service
 from skoop.findings.base import Finding

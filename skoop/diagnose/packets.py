@@ -1,0 +1,172 @@
+"""The packets of a conversation: what each side's kernel would send."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from skoop.diagnose.flight import Delivered, Ended
+from skoop.diagnose.question import Client, Question
+from skoop.model.address import Family
+from skoop.model.disposition import Disposition
+from skoop.model.packet import NO_ICMP, Icmp, Packet, Proto, TcpFlag
+from skoop.netstack.sockets import wrong_protocol
+from skoop.netstack.stack import Stack
+from skoop.netstack.state import Socket
+from skoop.netstack.walk import icmp
+from skoop.netstack.walk.events import Reason, Stop, Stopped
+from skoop.netstack.walk.output import choose_source, output_flow
+
+_HEADERS = {Family.V4: 20, Family.V6: 40}
+_TCP_HEADER = 32
+_SMALL_DATA = 64
+"""Payload of the data packets when no size was asked for: a short line each way."""
+
+
+def first_packet(client: Client, question: Question) -> Packet:
+    """What the client sends first, with the source its kernel would choose."""
+    payload = question.size if question.proto != Proto.TCP else 0
+    packet = Packet(
+        family=question.family,
+        proto=question.proto,
+        src=client.address,
+        dst=question.dst,
+        sport=question.sport,
+        dport=question.dport,
+        flags=TcpFlag.SYN if question.proto == Proto.TCP else 0,
+        icmp=_echo(question, request=True),
+        size=_size(question, payload),
+        df=question.proto != Proto.ICMP,
+    )
+    if client.stack is None:
+        return packet
+    return _fragmentable(client.stack, choose_source(client.stack, packet), question)
+
+
+def _fragmentable(stack: Stack, packet: Packet, question: Question) -> Packet:
+    """A datagram larger than the sender's own MTU is fragmented there, unless DF was asked."""
+    if packet.proto == Proto.TCP or question.df:
+        return packet
+    limit = route_mtu(stack, packet)
+    return replace(packet, df=False) if limit and packet.size > limit else packet
+
+
+def data_packet(
+    like: Packet, question: Question, client: Client, server: Delivered, limit: int
+) -> Packet:
+    """A data segment with the addresses of `like`; `limit` is a learned path MTU, 0 for none."""
+    size, gso = _segment(question, client, server, limit)
+    return replace(like, flags=TcpFlag.ACK | TcpFlag.PSH, size=size, gso=gso)
+
+
+def _segment(question: Question, client: Client, server: Delivered, limit: int) -> tuple[int, bool]:
+    """Size of a data packet, and whether the payload goes as a burst of full segments.
+
+    The segment size is the smaller of both ends' MTU, as their MSS options tell each other
+    (tcp_current_mss()), or a learned path MTU.
+    """
+    size = _size(question, question.size or _SMALL_DATA)
+    limits = [limit] if limit else []
+    if client.stack is not None:
+        towards = Packet(family=question.family, proto=Proto.TCP, src=0, dst=question.dst)
+        limits.append(route_mtu(client.stack, towards))
+    back = Packet(
+        family=question.family, proto=Proto.TCP, src=server.packet.dst, dst=server.packet.src
+    )
+    limits.append(route_mtu(server.stack, back))
+    largest = min((value for value in limits if value), default=1500)
+    return (largest, True) if size > largest else (size, False)
+
+
+def route_mtu(stack: Stack, packet: Packet) -> int:
+    """The MTU a sender uses towards a destination, 0 when it has no route."""
+    found = stack.route(output_flow(packet))
+    if not found.nexthops:
+        return 0
+    link = stack.links.get(found.nexthops[0].device)
+    own = link.mtu if link else 0
+    routed = found.route.mtu if found.route else 0
+    return min(routed, own) if routed and own else own
+
+
+def stopped_at(end: Delivered, stop: Stop, answer: Packet | None = None) -> Ended:
+    """A packet that arrived, and was stopped by the sockets."""
+    return Ended(end.stack, end.branch, Stopped(end.branch, stop, end.packet, answer))
+
+
+def listener_stop(disposition: Disposition, reason: Reason, end: Delivered, detail: str) -> Stop:
+    """Why the sockets stop a packet."""
+    return Stop(
+        disposition=disposition,
+        reason=reason,
+        detail=detail,
+        device=end.iif,
+        address=end.packet.dst,
+    )
+
+
+def refusal(end: Delivered) -> Ended:
+    """No socket takes the packet: TCP answers with a reset, others with an ICMP error."""
+    packet = end.packet
+    others = end.stack.sockets.at(packet.proto, packet.dport)
+    detail = f"nothing listens on {packet.destination} port {packet.dport}"
+    if others:
+        detail += ", only on " + ", ".join(sorted({socket.raw for socket in others}))
+    elif wrong_protocol(end.stack.sockets, packet):
+        detail += " with this protocol"
+    stop = listener_stop(Disposition.REFUSED, Reason.NO_LISTENER, end, detail)
+    if packet.proto == Proto.TCP:
+        return stopped_at(end, stop, icmp.reset(packet))
+    known = packet.proto in (Proto.UDP, Proto.SCTP)
+    problem = icmp.Problem.PORT_UNREACHABLE if known else icmp.Problem.PROTOCOL_UNREACHABLE
+    return stopped_at(end, stop, icmp.error(packet, problem, packet.dst))
+
+
+def ends_of(packet: Packet) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Source and destination, each with its port."""
+    return (packet.src, packet.sport), (packet.dst, packet.dport)
+
+
+def _size(question: Question, payload: int) -> int:
+    """Bytes of an IP packet with that payload."""
+    transport = {Proto.TCP: _TCP_HEADER, Proto.UDP: 8, Proto.SCTP: 28}.get(Proto(question.proto), 8)
+    if question.proto == Proto.TCP and payload == 0:
+        transport = 40
+    return _HEADERS[question.family] + transport + payload
+
+
+def _echo(question: Question, *, request: bool) -> Icmp:
+    if question.proto == Proto.ICMP:
+        return Icmp(8 if request else 0, 0)
+    if question.proto == Proto.ICMPV6:
+        return Icmp(128 if request else 129, 0)
+    return NO_ICMP
+
+
+def echo_reply(packet: Packet) -> Packet:
+    """The kernel's answer to an ICMP echo request."""
+    return Packet(
+        family=packet.family,
+        proto=packet.proto,
+        src=packet.dst,
+        dst=packet.src,
+        icmp=Icmp(0 if packet.family is Family.V4 else 129, 0),
+        size=packet.size,
+        df=False,
+    )
+
+
+def reply_to(packet: Packet, socket: Socket | None, question: Question) -> Packet:
+    """The server's answer. An unbound UDP socket leaves the source to the route back, whatever
+    address the question was sent to (udp_sendmsg())."""
+    unbound = packet.proto == Proto.UDP and (socket is None or socket.address == 0)
+    return Packet(
+        family=packet.family,
+        proto=packet.proto,
+        src=0 if unbound else packet.dst,
+        dst=packet.src,
+        sport=packet.dport,
+        dport=packet.sport,
+        flags=TcpFlag.SYN | TcpFlag.ACK if packet.proto == Proto.TCP else 0,
+        size=packet.size if packet.proto != Proto.TCP else _size(question, 0),
+        df=packet.df,
+    )

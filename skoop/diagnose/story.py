@@ -1,0 +1,154 @@
+"""What a conversation has come to: its legs, what stopped them, and each way it can go."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from skoop.diagnose.flight import Delivered, End, Left
+from skoop.model.disposition import Direction, Disposition, Result
+from skoop.model.packet import Packet
+from skoop.model.trace import Step, StepKind, Trace
+from skoop.netstack.netfilter import Guess
+from skoop.netstack.stack import Stack
+from skoop.netstack.state import Socket
+from skoop.netstack.walk.events import Branch, Errno, Reason, Stop
+
+_NO_ENDPOINT_WORDS = (
+    "has no endpoints",
+    "has no local endpoints",
+    "no-endpoint",
+    "kube-proxy reject-chain",
+)
+"""How kube-proxy's own rules say that a Service has nobody to send to."""
+
+
+class Leg(Enum):
+    """Which packet of the conversation."""
+
+    FIRST = "first packet"
+    ANSWER = "answer"
+    DATA = "data"
+    ANSWER_DATA = "answer data"
+    ERROR = "error back"
+
+
+class Blocker(Struct, frozen=True):
+    """What stopped one packet of the conversation, where, and in which direction."""
+
+    node: str
+    stop: Stop
+    direction: Direction
+    leg: Leg
+    packet: Packet
+    errno: Errno = Errno.NONE
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """One way the conversation can go.
+
+    `server` is the namespace that took the first packet ("" if none did) and `at` that packet as
+    it arrived; `blockers` are what went wrong, in order; `left` tells that it went out of sight.
+    """
+
+    weight: float
+    guesses: tuple[Guess, ...]
+    result: Result
+    disposition: Disposition
+    server: str = ""
+    at: Packet | None = None
+    socket: Socket | None = None
+    blockers: tuple[Blocker, ...] = ()
+    traces: tuple[Trace, ...] = ()
+    left: Left | None = None
+
+
+class Story(Struct, frozen=True):
+    """What is carried from one packet of a conversation to the next."""
+
+    branch: Branch
+    traces: tuple[Trace, ...] = ()
+    server: str = ""
+    at: Packet | None = None
+    socket: Socket | None = None
+
+
+def disposition_of(end: End) -> Disposition:
+    """What became of one packet."""
+    if isinstance(end, Delivered):
+        return Disposition.DELIVERED
+    if isinstance(end, Left):
+        return Disposition.LEFT_NETWORK
+    return shown_as(end.stopped.stop)
+
+
+def shown_as(stop: Stop) -> Disposition:
+    """A stop's disposition; a rule of kube-proxy for a Service without endpoints has its own."""
+    place = f"{stop.where} {stop.rule}"
+    nobody = stop.rule and any(word in place for word in _NO_ENDPOINT_WORDS)
+    return Disposition.NO_ENDPOINT if nobody else stop.disposition
+
+
+def given_up(story: Story, stack: Stack, packet: Packet) -> Row:
+    """A way that is not followed, because too many others rest on guesses as well."""
+    stop = Stop(
+        disposition=Disposition.INSUFFICIENT_INFO,
+        reason=Reason.NOT_MODELLED,
+        detail="too many rules on the way cannot be decided",
+    )
+    direction = story.traces[-1].direction if story.traces else Direction.FORWARD
+    blocker = Blocker(stack.id, stop, direction, Leg.FIRST, packet)
+    return row_of(story, Result.UNKNOWN, stop.disposition, blocker)
+
+
+def ending(story: Story, disposition: Disposition, stop: Stop) -> Story:
+    """The story with its last packet's end as the sockets decided it."""
+    last = story.traces[-1:]
+    if not last or last[0].disposition is disposition:
+        return story
+    hops = last[0].hops
+    if hops and all(step.kind is not StepKind.STOP for step in hops[-1].steps):
+        said = Step(StepKind.STOP, stop.detail, stop.evidence)
+        hops = (*hops[:-1], replace(hops[-1], steps=(*hops[-1].steps, said)))
+    ended = replace(last[0], disposition=disposition, hops=hops)
+    return replace(story, traces=(*story.traces[:-1], ended))
+
+
+def fresh(branch: Branch) -> Branch:
+    """The branch for the next packet: same history, no hops yet."""
+    return Branch(
+        weight=branch.weight, guesses=branch.guesses, opened=branch.opened, chosen=branch.chosen
+    )
+
+
+def row_of(story: Story, result: Result, disposition: Disposition, *blockers: Blocker) -> Row:
+    """The end of a story."""
+    return Row(
+        weight=story.branch.weight,
+        guesses=story.branch.guesses,
+        result=result,
+        disposition=disposition,
+        server=story.server,
+        at=story.at,
+        socket=story.socket,
+        blockers=blockers,
+        traces=story.traces,
+    )
+
+
+def gone(story: Story, end: Left) -> Row:
+    """Out of sight: lost for certain when nothing out there can know the destination. Whether a
+    router says so or stays silent cannot be seen; silence is the safer reading."""
+    stop = Stop(
+        disposition=Disposition.LEFT_NETWORK,
+        reason=Reason.FAR_END,
+        detail=f"{end.packet.destination} leaves by {end.link.name}: {end.beyond.why}",
+        device=end.link.name,
+        address=end.packet.dst,
+    )
+    blocker = Blocker(end.stack.id, stop, Direction.FORWARD, Leg.FIRST, end.packet)
+    result = Result.TIMEOUT if end.beyond.lost else Result.UNKNOWN
+    row = row_of(story, result, Disposition.LEFT_NETWORK, blocker)
+    return replace(row, left=end)
