@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from skoop.model.address import Family
-from skoop.netstack.fib import FibKind, Flow
+from skoop.netstack.fib import LOCAL_OUTPUT, FibKind, Flow
 from skoop.netstack.stack import Stack
 from skoop.netstack.state import NextHop
 
@@ -25,7 +25,8 @@ def answers(stack: Stack, device: str, family: Family, target: int, asker: int) 
     if found.kind is FibKind.LOCAL:
         return _answers_for_itself(stack, device, target, asker)
     refusal = _answers_as_proxy(stack, device, found.kind, found.nexthops, target)
-    return refusal or _source_refused(stack, device, target, asker)
+    way_on = found.nexthops[0].device if found.nexthops else LOCAL_OUTPUT
+    return refusal or _source_refused(stack, device, target, asker, way_on)
 
 
 def _answers_for_all_it_may_have(stack: Stack, device: str, target: int) -> str:
@@ -46,10 +47,12 @@ def _answers_for_itself(stack: Stack, device: str, target: int, asker: int) -> s
     return refusal or _ignored(stack, device, target, asker)
 
 
-def _source_refused(stack: Stack, device: str, target: int, asker: int) -> str:
+def _source_refused(
+    stack: Stack, device: str, target: int, asker: int, way_on: str = LOCAL_OUTPUT
+) -> str:
     """ip_route_input(), which arp_process() calls first, checks the asker as any source."""
     strictness = stack.sysctls.highest(device, "rp_filter")
-    back = stack.route(Flow(Family.V4, asker, target, "lo"))
+    back = stack.route(Flow(Family.V4, asker, target, way_on))
     if back.kind is FibKind.LOCAL and not stack.sysctls.either(device, "accept_local"):
         return "the asker's address is one of its own"
     if strictness == 1 and _elsewhere(back.nexthops, device):

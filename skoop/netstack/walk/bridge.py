@@ -180,7 +180,7 @@ def _translated(
     same = found.kind is FibKind.UNICAST and any(h.device == bridge.name for h in found.nexthops)
     if not same or not stack.sysctls.forwarding(packet.family, bridge.name):
         return route_input(stack, bridge.name, passed, port.name)
-    refused = validate_source(stack, bridge.name, packet)
+    refused = validate_source(stack, bridge.name, packet, bridge.name)
     if refused is not None:
         return [Stopped(passed.branch, refused, packet)]
     hop = found.nexthops[0]

@@ -12,7 +12,7 @@ from skoop.model.address import Family, is_loopback, is_multicast
 from skoop.model.disposition import Disposition
 from skoop.model.packet import Packet
 from skoop.model.trace import Evidence, StepKind
-from skoop.netstack.fib import FibKind, FibResult, Flow
+from skoop.netstack.fib import LOCAL_OUTPUT, FibKind, FibResult, Flow
 from skoop.netstack.netfilter import Hook
 from skoop.netstack.stack import Stack
 from skoop.netstack.tracking import Tracked, attach_reply, remember, untouched
@@ -124,7 +124,7 @@ def _forward_or_stop(
         return [Stopped(branch, _forwarding_off(stack, packet, iif), packet)]
     if found.kind is not FibKind.UNICAST:
         return [_unroutable(stack, passed, found, iif)]
-    refused = validate_source(stack, iif, packet)
+    refused = validate_source(stack, iif, packet, found.nexthops[0].device)
     if refused is not None:
         return [Stopped(branch, refused, packet)]
     return forward(stack, iif, passed, found, physin)
@@ -161,7 +161,8 @@ def _unroutable(stack: Stack, passed: Passed, found: FibResult, iif: str) -> Sto
     """ip_error(): a lookup that did not give a way on."""
     packet = passed.packet
     disposition, problem = _UNROUTABLE[found.kind]
-    if packet.family is Family.V6 and found.kind is FibKind.UNREACHABLE:
+    by_rule = found.route is None  # fib4_rule_action() gives ENETUNREACH, a route EHOSTUNREACH
+    if found.kind is FibKind.UNREACHABLE and (packet.family is Family.V6 or by_rule):
         problem = icmp.Problem.NET_UNREACHABLE
     answer = icmp.error(packet, problem) if problem else None
     stop = unroutable_stop(stack, packet, found, disposition, iif)
@@ -199,10 +200,11 @@ def _martian(stack: Stack, iif: str, packet: Packet) -> Stop | None:
     return None
 
 
-def validate_source(stack: Stack, iif: str, packet: Packet) -> Stop | None:
+def validate_source(stack: Stack, iif: str, packet: Packet, oif: str = LOCAL_OUTPUT) -> Stop | None:
     """fib_validate_source(): refuse a source that is ours, or that rp_filter does not expect.
 
-    IPv6 has neither check.
+    `oif` is where the packet is going: its answer would come in there, so that is the input
+    interface of the lookup back. IPv6 has neither check.
     """
     if packet.family is Family.V6:
         return None
@@ -215,7 +217,7 @@ def validate_source(stack: Stack, iif: str, packet: Packet) -> Stop | None:
         return _own_source(stack, iif, packet)
     mark = packet.mark if settings.either(iif, "src_valid_mark") else 0
     back = stack.route(
-        Flow(packet.family, packet.src, packet.dst, "lo", "", mark, packet.tos, packet.proto,
+        Flow(packet.family, packet.src, packet.dst, oif, "", mark, packet.tos, packet.proto,
              packet.dport, packet.sport)
     )  # fmt: skip
     if back.kind is FibKind.UNKNOWN:

@@ -124,6 +124,8 @@ def _refused(stack: Stack, packet: Packet, branch: Branch, found: FibResult) -> 
     disposition, reason, errno = _REFUSALS[found.kind]
     if found.route is None and reason is Reason.ROUTE_TYPE:
         reason = Reason.POLICY_RULE
+        if found.kind is FibKind.UNREACHABLE:  # fib4_rule_action(); of a route it is EHOSTUNREACH
+            errno = Errno.ENETUNREACH
     detail = found.why or f"no route to {packet.destination}"
     if reason in (Reason.ROUTE_TYPE, Reason.POLICY_RULE):
         what = "the route" if reason is Reason.ROUTE_TYPE else "a policy rule"

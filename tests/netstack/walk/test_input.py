@@ -56,6 +56,11 @@ PASSES: dict[str, tuple[Packet, dict[str, Any], str]] = {
     "just fits": (replace(THROUGH, size=1500), {}, "out e1 to 10.0.1.9"),
     "too big but may be fragmented": (
         replace(THROUGH, size=1501, df=False), {}, "out e1 to 10.0.1.9"),
+    "strict rp_filter: the way back is looked up from where the packet goes": (
+        packet("tcp 10.0.1.7 -> 10.0.1.9:80"),
+        {"sysctls": e0(rp_filter="1"), "rules": [rule(10, target="100", iif="e1")],
+         "routes": ["10.0.1.7/32 dev e0 table 100"]},
+        "out e1 to 10.0.1.9"),
     "policy rule by input device": (
         FAR, {"rules": [rule(100, target="100", iif="e0")], "routes": ["default dev e1 table 100"]},
         "out e1 to 192.0.2.9"),
@@ -97,7 +102,7 @@ STOPS: dict[str, tuple[Packet, dict[str, Any], Disposition, str]] = {
     "blackhole rule": (
         THROUGH, {"rules": [rule(100, action="blackhole")]}, Disposition.BLACKHOLED, ""),
     "unreachable rule": (
-        THROUGH, {"rules": [rule(100, action="unreachable")]}, Disposition.NO_ROUTE, "3/1"),
+        THROUGH, {"rules": [rule(100, action="unreachable")]}, Disposition.NO_ROUTE, "3/0"),
     "prohibit rule": (
         THROUGH, {"rules": [rule(100, action="prohibit")]}, Disposition.NO_ROUTE, "3/13"),
     "strict rp_filter": (

@@ -26,7 +26,7 @@ ERRNOS: dict[str, tuple[Packet, dict[str, Any], Errno]] = {
     "prohibit": (FAR, {"routes": ["prohibit 192.0.2.0/24"]}, Errno.EACCES),
     "blackhole": (FAR, {"routes": ["blackhole 192.0.2.0/24"]}, Errno.EINVAL),
     "throw": (FAR, {"routes": ["throw 192.0.2.0/24"]}, Errno.ENETUNREACH),
-    "unreachable rule": (FAR, {"rules": [rule(9, action="unreachable")]}, Errno.EHOSTUNREACH),
+    "unreachable rule": (FAR, {"rules": [rule(9, action="unreachable")]}, Errno.ENETUNREACH),
     "prohibit rule": (FAR, {"rules": [rule(9, action="prohibit")]}, Errno.EACCES),
     "blackhole rule": (FAR, {"rules": [rule(9, action="blackhole")]}, Errno.EINVAL),
     "dropped in OUTPUT": (NEAR, {"rulesets": (iptables("-A OUTPUT -j DROP"),)}, Errno.EPERM),
