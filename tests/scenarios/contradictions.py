@@ -241,6 +241,25 @@ def gateway_is_oneself(files: Files) -> None:
     edit(files, "ip -j -4 route show table all", change)
 
 
+def gateways_of_the_other_family(files: Files) -> None:
+    def change(routes: Any) -> None:
+        for route in routes:
+            if "gateway" in route:
+                route["gateway"] = "fd00::1"
+
+    for node in ("k1", "k3"):
+        edit(files, "ip -j -4 route show table all", change, node)
+
+
+def sources_of_the_other_family(files: Files) -> None:
+    def change(routes: Any) -> None:
+        for route in routes:
+            if "prefsrc" in route:
+                route["prefsrc"] = "fd00::1"
+
+    edit(files, "ip -j -4 route show table all", change)
+
+
 def gateway_by_itself(files: Files) -> None:
     ring = [
         {"dst": "10.244.3.0/24", "gateway": "10.244.3.9", "dev": "eth0", "flags": []},

@@ -52,7 +52,9 @@ def link_missing(setting: Setting) -> Suspicion:
 def unresolved(setting: Setting) -> Suspicion:
     """Reason.NEIGHBOUR: a next hop that nobody answers for."""
     stop = setting.blocker.stop
-    address = format_ip(setting.blocker.packet.family, stop.address)
+    # A route of IPv4 may have a gateway of IPv6 (RTA_VIA).
+    family = Family.V6 if stop.address >> 32 else setting.blocker.packet.family
+    address = format_ip(family, stop.address)
     message = f"On {setting.place}, nobody answers for the next hop {address} on {stop.device}"
     if LACKS in stop.detail:
         fix = f"ip addr show {stop.device}   # on that node; then compare kubectl get nodes -o wide"

@@ -123,7 +123,7 @@ def _route(item: _Route, family: Family, own: str) -> Route:
         nexthops=_hops(item),
         metric=item.metric,
         scope=_SCOPES.get(str(item.scope), str(item.scope)),
-        prefsrc=parse_ip(item.prefsrc)[1] if item.prefsrc else 0,
+        prefsrc=_prefix(item.prefsrc, family).network if item.prefsrc else 0,
         protocol=str(item.protocol),
         tos=dsfield(item.tos),
         mtu=metrics.mtu,
