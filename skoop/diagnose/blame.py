@@ -150,16 +150,26 @@ def _cut_off(
 
 
 def _expectations(cluster: Cluster, rows: Iterable[Row]) -> list[Expectation]:
-    """What is wrong with the machines the packets met."""
-    machines = dict.fromkeys(
-        cluster.world.machine_of[hop.node]
-        for row in rows
-        for trace in row.traces
-        for hop in trace.hops
-        if hop.node in cluster.world.machine_of
-    )
-    found = [each for name in machines for each in cluster.expected.on(name)]
+    """What is wrong with the machines the packets met, or should have met."""
+    found = [each for name in _machines(cluster, rows) for each in cluster.expected.on(name)]
     return sorted(found, key=lambda each: _RANK[each.suspicion.level])
+
+
+def _machines(cluster: Cluster, rows: Iterable[Row]) -> list[str]:
+    """Nodes by name: those of every hop, of the address a packet was for, and of the next hop that
+    did not answer."""
+    names: dict[str, None] = {}
+    for row in rows:
+        for hop in (hop for trace in row.traces for hop in trace.hops):
+            names.setdefault(cluster.world.machine_of.get(hop.node, ""))
+            packet = hop.packet_out
+            for pod in cluster.inventory.pods_with_ip((packet.family, packet.dst)):
+                names.setdefault(pod.node)
+        for blocker in row.blockers:
+            family = blocker.packet.family
+            for stack, _ in cluster.world.owners(family, blocker.stop.address):
+                names.setdefault(cluster.world.machine_of[stack.id])
+    return [name for name in names if name in cluster.machines]
 
 
 def _noted(expectations: Iterable[Expectation]) -> tuple[Suspicion, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from msgspec import Struct
 from msgspec.structs import replace
 
+from skoop.diagnose.checksums import checksum_breaks, checksum_doubt
 from skoop.diagnose.neighbours import resolve
 from skoop.diagnose.underlay import Arrives, Beyond, Lost, Underlay
 from skoop.diagnose.world import WireEnd, World
@@ -244,6 +245,9 @@ class Flight:
         answer = self._underlay.carry(stack, event.link, event.frame, event.nexthop, spoken)
         if isinstance(answer, Arrives):
             note = event.branch.noting(StepKind.TRANSMIT, answer.how)
+            if checksum_breaks(stack, event, answer):
+                note, lost = checksum_doubt(stack, event, note)
+                ends += [_end(stack, lost)] if lost is not None else []
             arrived = Cross(note, event.link, replace(event.frame, destination=answer.mac))
             self._into(stack, arrived, answer.stack, answer.link, pending, ends)
         elif isinstance(answer, Lost):

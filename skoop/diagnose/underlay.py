@@ -26,12 +26,13 @@ from skoop.netstack.walk.events import Frame, Reason, Stop
 
 
 class Arrives(Struct, frozen=True):
-    """The frame reaches a device of another node."""
+    """The frame reaches a device of another node; `routed` when a router is in between."""
 
     stack: Stack
     link: Link
     mac: str
     how: str
+    routed: bool = False
 
 
 class Lost(Struct, frozen=True):
@@ -179,7 +180,8 @@ class PlainUnderlay:
         owners = [o for o in self._world.owners(packet.family, packet.dst) if o[0] is not stack]
         if owners and nexthop != packet.dst:
             other, device = owners[0]
-            return Arrives(other, device, device.mac, f"by the router {gateway} to {other.id}")
+            how = f"by the router {gateway} to {other.id}"
+            return Arrives(other, device, device.mac, how, routed=True)
         for prefix in self._unroutable:
             if prefix.family is packet.family and prefix.contains(packet.dst):
                 why = f"{gateway} has no way to know {prefix}, which exists only inside the nodes"

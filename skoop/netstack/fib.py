@@ -202,8 +202,9 @@ class Fib:
         if found is None or found[1].kind is FibKind.NONE:
             return None
         route, result = found
-        if route.destination.length <= rule.suppress_prefixlength:
-            return None
+        refused = result.kind in _ERROR_KINDS and self._family is Family.V4
+        if route.destination.length <= rule.suppress_prefixlength and not refused:
+            return None  # fib_rules_lookup() suppresses only what would have been a way
         return FibResult(result.kind, route, result.nexthops, rule)
 
 

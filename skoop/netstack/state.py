@@ -17,7 +17,8 @@ from skoop.netstack.netfilter import Membership, Ruleset
 
 class Vxlan(Struct, frozen=True):
     """IFLA_VXLAN_*. `local` and `remote`/`group` are (family, address) or None when unset.
-    `external` devices take their parameters from the route (collect-metadata mode)."""
+    `external` devices take their parameters from the route (collect-metadata mode). `checksums`
+    is false when the outer UDP checksum is left 0."""
 
     vni: int
     port: int
@@ -31,6 +32,7 @@ class Vxlan(Struct, frozen=True):
     external: bool = False
     df: str = "unset"
     ttl: int = 0
+    checksums: bool = True
 
 
 class IpTunnel(Struct, frozen=True):

@@ -61,6 +61,7 @@ class _Data(Struct, frozen=True):
     l2miss: bool = False
     l3miss: bool = False
     external: bool = False
+    udp_csum: bool = True
     df: str = "unset"
     ttl: int | str = 0
     pmtudisc: bool = True
@@ -205,6 +206,7 @@ def _vxlan(data: _Data) -> Vxlan:
         external=data.external,
         df=data.df,
         ttl=_ttl(data.ttl),
+        checksums=data.udp_csum,
     )
 
 

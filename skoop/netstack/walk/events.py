@@ -104,6 +104,7 @@ class Reason(Enum):
     LOOP = "the packet goes in circles"
     NOT_MODELLED = "something skoop does not model"
     NOT_COLLECTED = "something that was not collected"
+    CHECKSUM = "a checksum that a translation left wrong"
     FAR_END = "the network beyond the cluster"
 
 

@@ -16,8 +16,9 @@ from skoop.netstack.conntrack import tuple_of
 from skoop.netstack.fib import FibKind, FibResult, Flow
 from skoop.netstack.netfilter import Hook
 from skoop.netstack.stack import Stack
-from skoop.netstack.state import NextHop
-from skoop.netstack.tracking import Tracked, remember, untouched
+from skoop.netstack.state import Link, NextHop
+from skoop.netstack.tracking import Tracked, attach_reply, remember, untouched
+from skoop.netstack.walk import icmp
 from skoop.netstack.walk.events import (
     Branch,
     Errno,
@@ -105,15 +106,16 @@ def choose_source(stack: Stack, packet: Packet, oif: str = "") -> Packet:
 
 
 def _source_for(stack: Stack, found: FibResult, packet: Packet) -> int:
-    """fib_result_prefsrc(): the route's preferred source, or an address of its device, in IPv4 the
-    one in the gateway's subnet."""
+    """fib_result_prefsrc(): the route's preferred source, or an address of its device: in IPv4 the
+    one in the gateway's subnet, without a gateway the first (fib_info_update_nhc_saddr())."""
     if found.prefsrc:
         return found.prefsrc
     if found.kind is FibKind.LOCAL:
         return packet.dst
     hop = found.nexthops[0]
-    by_gateway = hop.gateway is not None and hop.gateway[0] is packet.family is Family.V4
-    towards = hop.gateway[1] if hop.gateway and by_gateway else packet.dst
+    towards = packet.dst
+    if packet.family is Family.V4:
+        towards = hop.gateway[1] if hop.gateway and hop.gateway[0] is Family.V4 else 0
     return stack.select_source(
         hop.device, packet.family, towards, global_only=hop.gateway is not None
     )
@@ -216,9 +218,28 @@ def _hand_over(
             device=hop.device,
         )
         return Stopped(branch, stop, packet)
+    if packet.size > link.mtu and packet.df and not packet.gso:
+        return _does_not_fit(stack, passed, branch, link)
     if packet.size > link.mtu and not packet.df and not packet.gso:
         branch = branch.noting(StepKind.TRANSMIT, f"fragmented to the MTU of {link.name}")
     return Resolve(branch, link, packet, passed.tracked, family, nexthop)
+
+
+def _does_not_fit(stack: Stack, passed: Passed, branch: Branch, link: Link) -> Stopped:
+    """ip_fragment(): what DF forbids to split is reported, and dropped."""
+    packet = passed.packet
+    stop = Stop(
+        disposition=Disposition.MTU_EXCEEDED,
+        reason=Reason.MTU,
+        detail=f"{packet.size} bytes do not fit the MTU of {link.name}, {link.mtu}, and may not be "
+        "fragmented",
+        evidence=(Evidence(f"link {link.name} on {stack.id}", f"mtu {link.mtu}"),),
+        device=link.name,
+        limit=link.mtu,
+    )
+    answer = icmp.error(packet, icmp.Problem.TOO_BIG)
+    attached = attach_reply(passed.tracked)
+    return Stopped(branch, stop, packet, answer, attached, Errno.EMSGSIZE, queued=True)
 
 
 def pick_nexthops(
