@@ -7,6 +7,8 @@ from pathlib import Path
 
 import skoop
 from skoop.findings import GROUPS, Finding, catalogue
+from skoop.netstack import iptables, nft
+from skoop.netstack.walk.device import OPAQUE
 
 DOCS = Path(__file__).parent
 PACKAGE = Path(skoop.__file__).parent
@@ -45,7 +47,11 @@ NO_EVIDENCE = (
 
 def pages() -> dict[str, str]:
     """The generated pages by file name."""
-    return {"findings.md": findings_page(), "causes-not-told.md": not_told_page()}
+    return {
+        "findings.md": findings_page(),
+        "causes-not-told.md": not_told_page(),
+        "limits.md": limits_page(),
+    }
 
 
 def findings_page() -> str:
@@ -109,6 +115,71 @@ def not_told_page() -> str:
         _table("cause", "told as", ELSEWHERE),
     ]
     return "\n\n".join(lines) + "\n"
+
+
+LIMITS = """\
+- **Snapshots only.** This version does not connect to a live cluster. State changes; a snapshot is \
+as old as its collection.
+- **Generic clusters only.** What a cloud's own network does between the nodes (security groups, \
+route tables, load balancers) is not looked at. The network between nodes is taken to deliver frames \
+to the node that has the next hop's address, and routers between subnets to know the nodes' addresses.
+- **Beyond the nodes nothing is seen.** A packet that leaves for another address is `LEFT_NETWORK` and \
+the answer `unknown`; unless it is for a pod or Service network that only nodes know (then it is lost), \
+or the node had a connection to that very server in use while it was collected (then it is `ok`, and \
+said as an assumption). Whether a router out there answers or stays silent cannot be told: what is lost \
+there counts as `timeout`.
+- **One packet's fate, not performance.** skoop answers whether a connection of this kind can be made, \
+not how fast, and not what fails once in a thousand. A port drawn at random is taken not to hit a rule \
+about less than a hundredth of its range.
+- **BPF is not simulated.** Where a traffic-control program or filter hangs on a device, both answers \
+are followed.
+- **Order of equal chains.** At equal priority in one hook, chains of iptables-legacy and nftables run \
+in the order of their registration, which no dump shows. Where that would change the answer, it is \
+unknown.
+- **Limits of rate** (`limit`, `hashlimit`, `connlimit`, `quota`) are taken to have room; ICMP errors \
+are taken to be sent.
+- **Session affinity** (`recent` in kube-proxy's rules) is taken to know nothing of the client: every \
+backend is followed.
+- **A UDP server that listens on the wildcard address** answers from the address of the route back, as \
+the kernel does it, unless the program chooses the address itself (IP_PKTINFO), which no dump shows.
+- **A node whose address is on a bridge** (with the NIC as its port) is followed as far as its bridge.
+- **Burst of TCP segments** pass virtual devices whole; a NIC that segments them earlier may drop what \
+is larger than the other end's MTU.
+- **VLAN filtering bridges, bonds' and VRFs' own rules, WireGuard, Geneve, IPv6 tunnels and multicast** \
+are not modelled.
+- **nftables and IPVS as written by kube-proxy are walked or declared, not audited.** Only iptables \
+rules are compared with what the Services ask for. IPVS itself is not walked.
+- **NetworkPolicy** is not evaluated: what a CNI enforces with iptables, nftables or ipset is walked \
+like any rule.\
+"""
+
+
+def limits_page() -> str:
+    """What is not modelled: in words, and from the tables of the engines."""
+    opaque = tuple((f"`{kind}`", why) for kind, why in sorted(OPAQUE.items()))
+    matches = tuple((f"`-m {name}`", why) for name, why in sorted(iptables.UNDECIDABLE.items()))
+    targets = tuple((f"`-j {name}`", why) for name, why in sorted(iptables.UNKNOWN_TARGETS.items()))
+    words = [name.removesuffix(" (unknown)") for name in nft.modelled() if "(unknown)" in name]
+    return (
+        "\n\n".join(
+            [
+                "# Limits",
+                "Generated. What is listed here never counts as a pass: where it would change the "
+                "answer, the answer is `unknown` and names it.",
+                LIMITS,
+                "## Devices a packet cannot be followed through",
+                _table("kind", "why", opaque),
+                "## iptables: not decided",
+                "A rule with one of these is followed both ways when its other conditions hold.",
+                _table("match or target", "why", matches + targets),
+                "Modelled: " + ", ".join(f"`{name}`" for name in iptables.modelled()) + ".",
+                "## nftables: recognised, not decided",
+                ", ".join(f"`{word}`" for word in words) + ".",
+                "What cannot be named yet is in [Causes not told](causes-not-told.md).",
+            ]
+        )
+        + "\n"
+    )
 
 
 def _table(left: str, right: str, rows: tuple[tuple[str, str], ...]) -> str:

@@ -25,7 +25,7 @@ from skoop.netstack.walk.input import receive_ip
 from skoop.netstack.walk.tunnel import encapsulate
 
 _TUNNELS = ("vxlan", "ipip", "sit", "gre", "ip6tnl", "geneve")
-_OPAQUE = {
+OPAQUE = {
     "tun": "its other end is a program",
     "tap": "its other end is a program",
     "wireguard": "WireGuard is not modelled",
@@ -34,6 +34,7 @@ _OPAQUE = {
     "vrf": "VRFs are not modelled",
     "openvswitch": "Open vSwitch flows are not modelled",
 }
+"""Kinds of devices through which a packet cannot be followed, and why."""
 
 
 def receive(stack: Stack, link: Link, frame: Frame, branch: Branch) -> list[Event]:
@@ -54,10 +55,10 @@ def _accept(stack: Stack, link: Link, frame: Frame, branch: Branch) -> list[Even
         master = stack.links.get(link.master)
         if master is None or master.kind == "bridge":
             return receive_by_port(stack, link, frame, branch)
-        if master.kind in _OPAQUE:
+        if master.kind in OPAQUE:
             return [_opaque(master, frame.packet, branch)]
         link = master
-    if link.kind in _OPAQUE and link.kind != "geneve":
+    if link.kind in OPAQUE and link.kind != "geneve":
         return [_opaque(link, frame.packet, branch)]
     if frame.destination and frame.destination not in (link.mac, BROADCAST_MAC):
         return [Stopped(branch, _other_host(stack, link, frame), frame.packet)]
@@ -80,7 +81,7 @@ def transmit(stack: Stack, link: Link, frame: Frame, nexthop: int, branch: Branc
         return [Stopped(branch, _down(stack, link), frame.packet)]
     if link.kind == "bridge":
         return send_by_bridge(stack, link, frame, branch)
-    if link.kind in _OPAQUE:
+    if link.kind in OPAQUE:
         return [_opaque(link, frame.packet, branch)]
     if link.kind in _TUNNELS:
         return encapsulate(stack, link, frame, nexthop, branch)
@@ -132,7 +133,7 @@ def _opaque(link: Link, packet: Packet, branch: Branch) -> Stopped:
     stop = Stop(
         disposition=Disposition.INSUFFICIENT_INFO,
         reason=Reason.NOT_MODELLED,
-        detail=f"{link.name}: {_OPAQUE[link.kind]}",
+        detail=f"{link.name}: {OPAQUE[link.kind]}",
         device=link.name,
     )
     return Stopped(branch, stop, packet)
