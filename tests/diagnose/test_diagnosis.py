@@ -52,7 +52,7 @@ FIRST = {
     "route into lo": ("route-loop", "k1"),
     "rp_filter strict, way back elsewhere": ("rp-filter-drop", "k2"),
     "NIC without carrier": ("node-nic-down", "k1"),
-    "NIC of the other node down": ("neighbour-failed", "k1"),
+    "NIC of the other node down": ("node-nic-down", "k2"),
 }
 
 

@@ -149,6 +149,13 @@ def test_suppress_prefixlength(length: int, asked: Flow, expected: str) -> None:
     assert way(look(asked, rules=rules)) == expected
 
 
+def test_suppress_prefixlength_does_not_suppress_refusals() -> None:
+    """Seen with `ip route get`: a blackhole default route of the table still counts."""
+    routes = ("blackhole default table 100", "default dev near")
+    rules = [rule(100, target="100", suppress_prefixlength=16)]
+    assert way(look(flow(), routes, rules)) == "blackhole"
+
+
 def test_without_the_rule_for_main_nothing_in_main_is_found() -> None:
     made = [route(text) for text in ROUTES]
     only = [r for r in DEFAULT_RULES if r.family is Family.V4 and r.target == "local"]

@@ -30,6 +30,8 @@ SOURCES = [
      ["10.9.0.0/16 via 10.0.1.9 dev e0"], "10.9.0.1", "10.0.1.1"),
     ("prefsrc", ["10.0.0.1/24 e0", "10.0.1.1/24 e1"],
      ["10.9.0.0/16 via 10.0.0.9 dev e0 src 10.0.1.1"], "10.9.0.1", "10.0.1.1"),
+    ("the first one even if another's subnet fits, without a gateway",
+     ["10.7.0.1/24 e0", "10.0.1.9/16 e0"], ["10.0.0.7/32 dev e0"], "10.0.0.7", "10.7.0.1"),
     ("never a secondary one", ["10.0.0.1/24 e0", "10.0.0.2/24 e0 secondary"], (), "10.0.0.9",
      "10.0.0.1"),
     ("another device's when there is none", ["10.0.1.1/24 e1"], ["10.9.0.0/16 dev e0"],
