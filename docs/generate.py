@@ -117,41 +117,46 @@ def not_told_page() -> str:
     return "\n\n".join(lines) + "\n"
 
 
-LIMITS = """\
-- **Snapshots only.** This version does not connect to a live cluster. State changes; a snapshot is \
-as old as its collection.
-- **Generic clusters only.** What a cloud's own network does between the nodes (security groups, \
-route tables, load balancers) is not looked at. The network between nodes is taken to deliver frames \
-to the node that has the next hop's address, and routers between subnets to know the nodes' addresses.
-- **Beyond the nodes nothing is seen.** A packet that leaves for another address is `LEFT_NETWORK` and \
-the answer `unknown`; unless it is for a pod or Service network that only nodes know (then it is lost), \
-or the node had a connection to that very server in use while it was collected (then it is `ok`, and \
-said as an assumption). Whether a router out there answers or stays silent cannot be told: what is lost \
-there counts as `timeout`.
-- **One packet's fate, not performance.** skoop answers whether a connection of this kind can be made, \
-not how fast, and not what fails once in a thousand. A port drawn at random is taken not to hit a rule \
-about less than a hundredth of its range.
-- **BPF is not simulated.** Where a traffic-control program or filter hangs on a device, both answers \
-are followed.
-- **Order of equal chains.** At equal priority in one hook, chains of iptables-legacy and nftables run \
-in the order of their registration, which no dump shows. Where that would change the answer, it is \
-unknown.
-- **Limits of rate** (`limit`, `hashlimit`, `connlimit`, `quota`) are taken to have room; ICMP errors \
-are taken to be sent.
-- **Session affinity** (`recent` in kube-proxy's rules) is taken to know nothing of the client: every \
-backend is followed.
-- **A UDP server that listens on the wildcard address** answers from the address of the route back, as \
-the kernel does it, unless the program chooses the address itself (IP_PKTINFO), which no dump shows.
-- **A node whose address is on a bridge** (with the NIC as its port) is followed as far as its bridge.
-- **Burst of TCP segments** pass virtual devices whole; a NIC that segments them earlier may drop what \
-is larger than the other end's MTU.
-- **VLAN filtering bridges, bonds' and VRFs' own rules, WireGuard, Geneve, IPv6 tunnels and multicast** \
-are not modelled.
-- **nftables and IPVS as written by kube-proxy are walked or declared, not audited.** Only iptables \
-rules are compared with what the Services ask for. IPVS itself is not walked.
-- **NetworkPolicy** is not evaluated: what a CNI enforces with iptables, nftables or ipset is walked \
-like any rule.\
-"""
+LIMITS = (
+    "- **Snapshots only.** This version does not connect to a live cluster. State changes; a "
+    "snapshot is as old as its collection.\n"
+    "- **Generic clusters only.** What a cloud's own network does between the nodes (security "
+    "groups, route tables, load balancers) is not looked at. The network between nodes is "
+    "taken to deliver frames to the node that has the next hop's address, and routers between "
+    "subnets to know the nodes' addresses.\n"
+    "- **Beyond the nodes nothing is seen.** A packet that leaves for another address is "
+    "`LEFT_NETWORK` and the answer `unknown`; unless it is for a pod or Service network that "
+    "only nodes know (then it is lost), or the node had a connection to that very server in "
+    "use while it was collected (then it is `ok`, and said as an assumption). Whether a "
+    "router out there answers or stays silent cannot be told: what is lost there counts as "
+    "`timeout`.\n"
+    "- **One packet's fate, not performance.** skoop answers whether a connection of this "
+    "kind can be made, not how fast, and not what fails once in a thousand. A port drawn at "
+    "random is taken not to hit a rule about less than a hundredth of its range.\n"
+    "- **BPF is not simulated.** Where a traffic-control program or filter hangs on a device, "
+    "both answers are followed.\n"
+    "- **Order of equal chains.** At equal priority in one hook, chains of iptables-legacy "
+    "and nftables run in the order of their registration, which no dump shows. Where that "
+    "would change the answer, it is unknown.\n"
+    "- **Limits of rate** (`limit`, `hashlimit`, `connlimit`, `quota`) are taken to have "
+    "room; ICMP errors are taken to be sent.\n"
+    "- **Session affinity** (`recent` in kube-proxy's rules) is taken to know nothing of the "
+    "client: every backend is followed.\n"
+    "- **A UDP server that listens on the wildcard address** answers from the address of the "
+    "route back, as the kernel does it, unless the program chooses the address itself "
+    "(IP_PKTINFO), which no dump shows.\n"
+    "- **A node whose address is on a bridge** (with the NIC as its port) is followed as far "
+    "as its bridge.\n"
+    "- **Burst of TCP segments** pass virtual devices whole; a NIC that segments them earlier "
+    "may drop what is larger than the other end's MTU.\n"
+    "- **VLAN filtering bridges, bonds' and VRFs' own rules, WireGuard, Geneve, IPv6 tunnels "
+    "and multicast** are not modelled.\n"
+    "- **nftables and IPVS as written by kube-proxy are walked or declared, not audited.** "
+    "Only iptables rules are compared with what the Services ask for. IPVS itself is not "
+    "walked.\n"
+    "- **NetworkPolicy** is not evaluated: what a CNI enforces with iptables, nftables or "
+    "ipset is walked like any rule."
+)
 
 
 def limits_page() -> str:

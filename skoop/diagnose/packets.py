@@ -14,6 +14,7 @@ from skoop.netstack.stack import Stack
 from skoop.netstack.state import Socket
 from skoop.netstack.walk import icmp
 from skoop.netstack.walk.events import Reason, Stop, Stopped
+from skoop.netstack.walk.input import IPVS_DEVICE
 from skoop.netstack.walk.output import choose_source, output_flow
 
 _HEADERS = {Family.V4: 20, Family.V6: 40}
@@ -107,6 +108,10 @@ def listener_stop(disposition: Disposition, reason: Reason, end: Delivered, deta
 def refusal(end: Delivered) -> Ended:
     """No socket takes the packet: TCP answers with a reset, others with an ICMP error."""
     packet = end.packet
+    if IPVS_DEVICE in end.stack.links:
+        detail = "no socket takes it, but IPVS may serve this port, and IPVS is not modelled"
+        unseen = Disposition.INSUFFICIENT_INFO
+        return stopped_at(end, listener_stop(unseen, Reason.NOT_MODELLED, end, detail))
     others = end.stack.sockets.at(packet.proto, packet.dport)
     detail = f"nothing listens on {packet.destination} port {packet.dport}"
     if others:

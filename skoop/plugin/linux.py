@@ -19,6 +19,7 @@ from skoop.plugin.checks.routes import ending_routes, local_delivery
 from skoop.plugin.checks.rules import policy_rules
 from skoop.plugin.checks.sysctls import forwarding, localnet
 from skoop.plugin.site import Site, site_of
+from skoop.service.config import ProxyMode
 
 
 class LinuxPlugin:
@@ -53,7 +54,10 @@ def linux_expectations(site: Site, *, captures: Level | None = None) -> Iterator
 
 
 def service_addresses(view: ClusterView) -> tuple[Prefix, ...]:
-    """The service ranges, and every ClusterIP in case a range is not known."""
+    """The service ranges, and every ClusterIP in case a range is not known. None where a program
+    may translate them that skoop does not see (eBPF instead of kube-proxy)."""
+    if view.facts.proxy_mode.value in (ProxyMode.EBPF, ProxyMode.UNKNOWN):
+        return ()
     single = (
         Prefix(family, value, family.bits)
         for service in view.inventory.services

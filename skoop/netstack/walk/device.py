@@ -100,7 +100,8 @@ def transmit(stack: Stack, link: Link, frame: Frame, nexthop: int, branch: Branc
 
 
 def _through_tc(stack: Stack, link: Link, packet: Packet, branch: Branch) -> list[Branch | Stopped]:
-    """A traffic-control program may drop or redirect: both answers are followed."""
+    """A traffic-control program may drop, change or redirect a packet: either it lets it through,
+    or nobody knows what follows."""
     if not link.tc:
         return [branch]
     unknown = Unknown(
@@ -109,14 +110,14 @@ def _through_tc(stack: Stack, link: Link, packet: Packet, branch: Branch) -> lis
     if any(guess.unknown == unknown for guess in branch.guesses):
         return [branch]
     passes = replace(branch, guesses=(*branch.guesses, Guess(unknown, matched=False)))
-    drops = replace(branch, guesses=(*branch.guesses, Guess(unknown, matched=True)))
+    acts = replace(branch, guesses=(*branch.guesses, Guess(unknown, matched=True)))
     stop = Stop(
-        disposition=Disposition.DROPPED,
+        disposition=Disposition.INSUFFICIENT_INFO,
         reason=Reason.NOT_MODELLED,
-        detail=f"{link.tc} on {link.name} may drop it",
+        detail=f"{link.tc} on {link.name} may drop, change or redirect it",
         device=link.name,
     )
-    return [passes, Stopped(drops, stop, packet)]
+    return [passes, Stopped(acts, stop, packet)]
 
 
 def _down(stack: Stack, link: Link) -> Stop:

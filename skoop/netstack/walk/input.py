@@ -264,6 +264,9 @@ def _own_source(stack: Stack, iif: str, packet: Packet) -> Stop:
 
 def deliver(stack: Stack, iif: str, passed: Passed) -> list[Event]:
     """ip_local_deliver(): INPUT, then a tunnel or the sockets."""
+    virtual = _virtual_server(stack, passed.packet)
+    if virtual is not None:
+        return [Stopped(passed.branch, virtual, passed.packet)]
     events: list[Event] = []
     passage = Passage(iif=iif)
     for after in run_hook(stack, Hook.INPUT, passed.packet, passed.tracked, passed.branch, passage):
@@ -278,6 +281,23 @@ def deliver(stack: Stack, iif: str, passed: Passed) -> list[Event]:
             port = passed.tproxy_port
             events.append(Local(branch, after.packet, iif, after.tracked, port))
     return events
+
+
+IPVS_DEVICE = "kube-ipvs0"
+"""The device on which kube-proxy in IPVS mode keeps the addresses of Services."""
+
+
+def _virtual_server(stack: Stack, packet: Packet) -> Stop | None:
+    """IPVS takes packets for its virtual servers in INPUT, and is not modelled."""
+    own = stack.addresses(IPVS_DEVICE, packet.family)
+    if packet.dst not in [address.value for address in own]:
+        return None
+    return Stop(
+        disposition=Disposition.INSUFFICIENT_INFO,
+        reason=Reason.NOT_MODELLED,
+        detail=f"IPVS takes packets for {packet.destination} here, and IPVS is not modelled",
+        device=IPVS_DEVICE,
+    )
 
 
 def confirmed(stack: Stack, passed: Passed) -> Branch:

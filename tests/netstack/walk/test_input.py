@@ -293,7 +293,7 @@ def test_devices_that_are_not_modelled_are_named(kind: str) -> None:
 def test_a_tc_program_may_do_anything() -> None:
     made = router(links=(replace(E0, tc="clsact bpf"), E1))
     events = arrive(made, THROUGH)
-    assert {told(event) for event in events} == {"DROPPED", "out e1 to 10.0.1.9"}
+    assert {told(event) for event in events} == {"INSUFFICIENT_INFO", "out e1 to 10.0.1.9"}
     assert all(event.branch.guesses[0].unknown.rule == "clsact bpf" for event in events)
 
 
