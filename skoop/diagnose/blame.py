@@ -67,7 +67,7 @@ def blame(
     stale = stale_connection(cluster, question, settled)
     tried = _try(cluster, flight, client, question, settled, [*expectations, *meddling])
     shown = [_blocking(one.expectation, blockers) for one in tried if one.gain > _GAIN]
-    if not shown:
+    if not shown and not any(one.further for one in tried):
         together = _together(flight, client, question, settled, expectations)
         shown = [_blocking(each, blockers) for each in together]
     nearer = [
@@ -241,11 +241,12 @@ def _together(
         for each in expectations
         if each.repair and _RANK[each.suspicion.level] <= _RANK[Level.CRITICAL]
     ][:MOST_TOGETHER]
-    works = _working(settled)
+    works, obstacles = _working(settled), _obstacles(settled)
 
     def helps(chosen: list[Expectation]) -> bool:
-        mended = flight.in_world(_mended(flight.world, chosen))
-        return _working(_again(mended, client, question)) > works + _GAIN
+        mended = _again(flight.in_world(_mended(flight.world, chosen)), client, question)
+        further = bool(obstacles) and not obstacles & _obstacles(mended)
+        return further or _working(mended) > works + _GAIN
 
     if len(severe) < 2 or not helps(severe):
         return []

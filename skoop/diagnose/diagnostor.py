@@ -69,9 +69,12 @@ class Diagnostor:
             suspicions=suspicions,
             path=path_of(trace for row in settled.rows for trace in row.traces[:2]),
             traces=tuple(trace for row in settled.rows for trace in row.traces),
-            not_checked=(*self._cluster.notes, *_undecided_rules(settled), *_out_of_sight(settled)),
+            not_checked=(
+                *self._cluster.notes, *_undecided_rules(settled), *_out_of_sight(settled),
+                *_ways_in(clients, settled, destination),
+            ),
             assumptions=tuple(dict.fromkeys(assumptions)),
-        )
+        )  # fmt: skip
 
     # --- the question ------------------------------------------------------------------------
 
@@ -191,6 +194,19 @@ class Diagnostor:
 
 def _with_port(endpoint: Endpoint, port: int) -> Endpoint:
     return replace(endpoint, port=port) if port else endpoint
+
+
+def _ways_in(
+    clients: tuple[Client, ...], settled: Settled, destination: Target
+) -> tuple[NotChecked, ...]:
+    """Why the answer depends on the node that a balanced packet is handed to."""
+    if len(clients) < 2 or all(row.result is not Result.UNKNOWN for row in settled.rows):
+        return ()
+    why = (
+        f"by which node packets for {destination.endpoint.ip} from outside come in is not known, "
+        "and their ways do not all end alike"
+    )
+    return (NotChecked("the way in", why),)
 
 
 def _undecided_rules(settled: Settled) -> tuple[NotChecked, ...]:

@@ -175,8 +175,7 @@ def differs(query: Query, before: frozenset[Key], after: frozenset[Key]) -> bool
     fewer answers of the same kind are no change; a fixed source port or session affinity draws
     only one."""
     if {k[0] for k in before | after} == {"ok"}:
-        seen = {k[2] for k in before | after}
-        drawn = len(before) == len(after) == 1 and len(seen) == 1
+        drawn = len(before) == len(after) == 1
         return not (query.sport or drawn or before <= after or after <= before)
     if {k[0] for k in after} == {"ok"}:
         return False  # it works now: nothing to blame

@@ -148,8 +148,8 @@ class Asker:
         size, df, sport = 0, False, 0
         if rng.random() < 0.15:
             size = rng.choice((100, 800, 1000, 1300, 1390, 1400, 1440, 1460, 1472, 4000))
-            if query.protocol == "udp":
-                df = True
+            # The outside client's own MTU, which would refuse first, is in no snapshot.
+            df = query.protocol == "udp" and "/" in query.src
         if query.protocol == "udp" and rng.random() < 0.1:
             sport = 5555
         return Query(**{**query.plain(), "size": size, "df": df, "sport": sport})

@@ -149,7 +149,9 @@ def _address(
     )
     off = ipv6_off(site.host, bridge.name) if family is Family.V6 else ()
     has = ", ".join(address_text(each) for each in addresses_on(site.host, bridge.name, family))
-    line = Evidence(f"ip addr on {site.host.id}", has or f"no address on {bridge.name}")
+    line = Evidence(
+        f"ip addr on {site.host.id}", has or f"no IPv{family.value} address on {bridge.name}"
+    )
     steps = [set_sysctls(dict.fromkeys(off, "0"))] if off else []
     yield expect(
         DisableIpv6Set if off else BridgeAddressMissing,

@@ -43,6 +43,8 @@ FAULTS: tuple[Fault, ...] = (
         at("node", "sysctl ipv4/conf/all/arp_ignore=8"),
         cold=True,
         also=("neighbour-failed", "neighbour-missing"),
+        # Pods learn the node's MAC from its own questions, so what else goes on decides.
+        unmodelled=True,
     ),
     fault("nic-down", "node-nic-down", at("node", "ip link set eth0 down"), also=("link-down",)),
     fault(
