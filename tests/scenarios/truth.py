@@ -29,7 +29,6 @@ _SILENT_OR_NOT = frozenset(
     )
 )
 _LOST = {"timeout", "unreachable"}
-_ANY = "any of the nodes"
 _ADDRESS = re.compile(r"\b\d+\.\d+\.\d+\.\d+\b")
 
 
@@ -134,8 +133,6 @@ def why_unknown(one: Asked, nodes: frozenset[str], owned: frozenset[str]) -> str
     said = [each.why for each in one.diagnosis.not_checked]
     asked = one.probe.dst.ip
     if one.probe.src.kind == "external" and asked not in nodes:
-        reasons = [*said, *one.diagnosis.assumptions]
-        told = any(asked in why and ("by which node" in why or _ANY in why) for why in reasons)
-        return "entry" if told else ""
+        return "entry" if any("by which node" in why and asked in why for why in said) else ""
     beyond = {each for why in said if "leaves by" in why for each in _ADDRESS.findall(why)}
     return "outside" if beyond and not beyond & owned else ""
