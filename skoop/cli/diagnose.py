@@ -56,10 +56,8 @@ def diagnose(
     was collected; 4 skoop could not look.
     """
     from skoop.model.request import Overrides, Request
-    from skoop.provider.registry import check_provider
 
     refuse_live(kubeconfig, context)
-    check_provider(provider)
     common = Request(
         src=one_of(source, src, "source"), dst=one_of(destination, dst, "destination"),
         port=port or None, protocol=protocol, namespace=namespace, sport=sport, size=size, df=df,
@@ -88,7 +86,7 @@ def _batch(file: str, common: Request, snapshot: str, demo_name: str) -> int:
         request = replace(common, src=query.src, dst=query.dst, port=query.port, **changes)
         return check_request(request)
 
-    return run_batch(file, ask, open_session(snapshot, demo_name).diagnose)
+    return run_batch(file, ask, open_session(snapshot, demo_name, common.provider).diagnose)
 
 
 def _shown_question(demo_name: str, common: Request) -> Request:
@@ -138,7 +136,7 @@ def _answer(
 
     check_output(formats, output_file)
     request = check_request(request)
-    diagnosis = open_session(snapshot, demo_name).diagnose(request)
+    diagnosis = open_session(snapshot, demo_name, request.provider).diagnose(request)
     deliver(diagnosis, formats, output_file, no_color=no_color)
     raise typer.Exit(EXIT_CODES[diagnosis.verdict])
 

@@ -12,6 +12,7 @@ from skoop.model.disposition import Verdict
 from skoop.model.request import Request
 
 if TYPE_CHECKING:
+    from skoop.network.base import NetworkFactory
     from skoop.network.session import Session
 
 EXIT_CODES = {
@@ -63,8 +64,12 @@ def check_request(request: Request) -> Request:
     return replace(request, port=port, protocol=protocol)
 
 
-def open_session(snapshot: str, demo: str) -> Session:
-    """Load the state once. Raises UsageError, SnapshotError or AccessError."""
+def open_session(snapshot: str, demo: str, provider: str) -> Session:
+    """Load the state once, for a provider by name. Raises UsageError, SnapshotError or
+    AccessError."""
+    from skoop.provider.registry import find_provider
+
+    create_network = find_provider(provider).create_network
     if snapshot and demo:
         raise UsageError("--snapshot and --demo are two sources of state; give one of them.")
     if not snapshot and not demo:
@@ -75,13 +80,13 @@ def open_session(snapshot: str, demo: str) -> Session:
     from skoop.demo import find_demo
 
     if snapshot:
-        return _open(Path(snapshot))
+        return _open(Path(snapshot), create_network)
     with find_demo(demo).path() as path:
-        return _open(path)
+        return _open(path, create_network)
 
 
-def _open(path: Path) -> Session:
+def _open(path: Path, create_network: NetworkFactory) -> Session:
     from skoop.network.session import Session
     from skoop.snapshot import load
 
-    return Session.open(load(path))
+    return Session.open(load(path), create_network)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
-
-from skoop.cluster.detect import Overrides, detect
+from skoop.cluster.detect import detect
 from skoop.cluster.inventory import from_documents
 from skoop.diagnose.cluster import Cluster, Expected, Programmed
 from skoop.diagnose.diagnostor import Diagnostor
@@ -14,19 +12,10 @@ from skoop.model.diagnosis import NotChecked
 from skoop.model.kube import Address, Inventory
 from skoop.netstack.dump import ReadCache
 from skoop.netstack.state import Namespace
-from skoop.network.base import InfraShim, Network
+from skoop.network.base import Collected, Context, InfraShim, Network
 from skoop.plugin.base import ClusterView
 from skoop.plugin.table import plugin_for
 from skoop.snapshot import NodeDocument, Snapshot, namespaces
-
-
-class Collected(Struct, frozen=True):
-    """A snapshot, read: objects and namespaces, before anything is concluded from them."""
-
-    inventory: Inventory
-    machines: dict[str, Machine]
-    world: World
-    notes: tuple[NotChecked, ...]
 
 
 def read(snapshot: Snapshot) -> Collected:
@@ -77,12 +66,11 @@ def _claimed(collected: Collected) -> dict[Address, str]:
     }
 
 
-def build_network(
-    collected: Collected, infra: InfraShim, overrides: Overrides
-) -> tuple[Network, Cluster]:
+def build_network(context: Context, infra: InfraShim) -> Network:
     """Detect, choose the plugin, and wire. Raises UsageError for a bad override."""
+    collected = context.collected
     hosts = {name: machine.host for name, machine in collected.machines.items()}
-    facts = detect(collected.inventory, hosts, overrides=overrides)
+    facts = detect(collected.inventory, hosts, overrides=context.overrides)
     plugin = plugin_for(facts.cni.value)
     pods = {pod.id: pod for machine in collected.machines.values() for pod in machine.pods}
     view = ClusterView(collected.inventory, facts, hosts, pods)
@@ -98,4 +86,4 @@ def build_network(
     unroutable = plugin.unroutable(view)
     claimed = _claimed(collected)
     flight = Flight(collected.world, lambda world: infra.underlay(world, unroutable, claimed))
-    return Network(plugin, infra, Diagnostor(cluster, flight)), cluster
+    return Network(cluster, plugin, infra, Diagnostor(cluster, flight))

@@ -8,6 +8,8 @@ from skoop.diagnose.underlay import PlainUnderlay, Underlay
 from skoop.diagnose.world import World
 from skoop.model.address import Prefix
 from skoop.model.kube import Address
+from skoop.network.base import Context, Network
+from skoop.network.build import build_network
 
 
 class PlainInfra:
@@ -18,3 +20,8 @@ class PlainInfra:
     ) -> Underlay:
         """Frames go to the node that has the next hop's address."""
         return PlainUnderlay(world, unroutable, claimed)
+
+
+def generic_network(context: Context) -> Network:
+    """The network of a cluster on anything."""
+    return build_network(context, PlainInfra())

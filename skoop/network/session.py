@@ -10,9 +10,9 @@ from skoop.errors import UsageError
 from skoop.model.diagnosis import Diagnosis
 from skoop.model.packet import Proto
 from skoop.model.request import Overrides, Request
-from skoop.network.base import Network
-from skoop.network.build import Collected, build_network, read
-from skoop.network.generic import PlainInfra
+from skoop.network.base import Collected, Context, Network, NetworkFactory
+from skoop.network.build import read
+from skoop.network.generic import generic_network
 from skoop.snapshot import Snapshot
 
 _PROTOCOLS = {"tcp": Proto.TCP, "udp": Proto.UDP, "sctp": Proto.SCTP, "icmp": Proto.ICMP}
@@ -21,30 +21,34 @@ _PROTOCOLS = {"tcp": Proto.TCP, "udp": Proto.UDP, "sctp": Proto.SCTP, "icmp": Pr
 class Session:
     """A snapshot that has been read, and the networks built over it."""
 
-    def __init__(self, collected: Collected) -> None:
+    def __init__(
+        self, collected: Collected, create_network: NetworkFactory = generic_network
+    ) -> None:
         self._collected = collected
-        self._networks: dict[Overrides, tuple[Network, Cluster]] = {}
+        self._create_network = create_network
+        self._networks: dict[Overrides, Network] = {}
 
     @classmethod
-    def open(cls, snapshot: Snapshot) -> Session:
-        """Read everything. Raises SnapshotError or InputError."""
-        return cls(read(snapshot))
+    def open(cls, snapshot: Snapshot, create_network: NetworkFactory = generic_network) -> Session:
+        """Read everything; `create_network` is the provider's. Raises SnapshotError or
+        InputError."""
+        return cls(read(snapshot), create_network)
 
     def diagnose(self, request: Request) -> Diagnosis:
         """Answer one request. Raises UsageError or EndpointError for a question that cannot be
         asked of this cluster."""
-        network, cluster = self._network(request.overrides)
-        return network.diagnose(_case(request, cluster))
+        network = self._network(request.overrides)
+        return network.diagnose(_case(request, network.cluster))
 
-    def _network(self, overrides: Overrides) -> tuple[Network, Cluster]:
+    def _network(self, overrides: Overrides) -> Network:
         if overrides not in self._networks:
             detection = Detection(
                 network_plugin=overrides.network_plugin,
                 proxy_mode=overrides.proxy_mode,
                 cluster_cidr=overrides.cluster_cidr,
             )
-            built = build_network(self._collected, PlainInfra(), detection)
-            self._networks[overrides] = built
+            context = Context(self._collected, detection)
+            self._networks[overrides] = self._create_network(context)
         return self._networks[overrides]
 
 

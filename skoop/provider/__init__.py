@@ -1,1 +1,1 @@
-"""TBD."""
+"""Providers: what --provider names."""

@@ -25,7 +25,7 @@ class FakeSession:
     asked: list[Request] = []
 
     @classmethod
-    def open(cls, snapshot: object) -> FakeSession:
+    def open(cls, snapshot: object, create_network: object) -> FakeSession:
         cls.asked = []
         return cls()
 

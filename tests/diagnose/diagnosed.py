@@ -9,7 +9,7 @@ from skoop.model.address import parse_ip, parse_prefix
 from skoop.model.diagnosis import Diagnosis
 from skoop.model.kube import Condition, Inventory, Node, NodeAddress, Pod, build_inventory
 from skoop.model.request import Overrides, Request
-from skoop.network.build import Collected
+from skoop.network.base import Collected
 from skoop.network.session import Session
 from tests.diagnose.worlds import Spaces, world
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from skoop.diagnose.world import Machine
 from skoop.errors import EndpointError, UsageError
 from skoop.model.disposition import Verdict
 from skoop.model.request import Overrides, Request
-from skoop.network.base import Network
-from skoop.network.build import build_network
-from skoop.network.generic import PlainInfra
+from skoop.network.base import Collected, Context, Network
 from skoop.network.session import Session
+from skoop.provider.registry import PROVIDERS
 from tests.diagnose.diagnosed import inventory, session
 from tests.diagnose.worlds import cluster, world
 
@@ -75,14 +75,11 @@ def test_a_node_that_is_missing_is_said_and_the_rest_is_answered() -> None:
     assert ask(made, "t/a1", "t/b1", port=80) is Verdict.UNKNOWN
 
 
-def test_the_parts_are_wired() -> None:
-    from skoop.cluster.detect import Overrides as Detection
-    from skoop.diagnose.world import Machine
-    from skoop.network.build import Collected
-
+def test_every_provider_makes_a_network() -> None:
     spaces = cluster()
     machines = {"k1": Machine("k1", spaces["node/k1"])}
     collected = Collected(inventory(), machines, world(spaces), ())
-    network, made = build_network(collected, PlainInfra(), Detection())
-    assert isinstance(network, Network)
-    assert set(made.machines) == {"k1"}
+    for provider in PROVIDERS:
+        network = provider.create_network(Context(collected))
+        assert isinstance(network, Network)
+        assert set(network.cluster.machines) == {"k1"}

@@ -38,7 +38,7 @@ from skoop.service import (
 DATA = Path(__file__).parent.parent / "data"
 FILES = {
     ProxyMode.IPTABLES: DATA / "kube-proxy-flows" / "iptables.jsonl.gz",
-    ProxyMode.NFTABLES: DATA / "kube-proxy-nftables.jsonl.gz",
+    ProxyMode.NFTABLES: DATA / "kube-proxy-flows" / "nftables.jsonl.gz",
 }
 CLUSTER = parse_prefix("10.0.0.0/8")
 
