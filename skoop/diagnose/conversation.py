@@ -16,6 +16,7 @@ from skoop.diagnose.packets import (
     echo_reply,
     ends_of,
     first_packet,
+    fitting,
     listener_stop,
     refusal,
     reply_to,
@@ -184,7 +185,8 @@ class Conversation:
                 f"the accept queue is full: {socket.queued} of {socket.backlog}",
             )  # fmt: skip
             return self._stopped(story, stopped_at(end, stop), Leg.FIRST, sent)
-        return self._answered(story, end, sent, reply_to(packet, socket, self._question))
+        reply = fitting(end.stack, reply_to(packet, socket, self._question))
+        return self._answered(story, end, sent, reply)
 
     def _is_one_guess_too_many(self, story: Story) -> bool:
         """Whether a way is one more guess than will be followed."""
@@ -198,7 +200,9 @@ class Conversation:
         transparent = end.tproxy_port > 0
         for back in self._flight.send(end.stack, reply, story.branch, any_source=transparent):
             told = self._after(story, back, Leg.ANSWER)
-            if isinstance(back, Ended):
+            if isinstance(back, Ended) and self._server_learns(told, end, back, reply):
+                rows += self._answered(story, end, sent, replace(reply, df=False))
+            elif isinstance(back, Ended):
                 rows += self._stopped(told, back, Leg.ANSWER, reply)
             elif not self._reaches_client(back, sent):
                 rows.append(self._astray(told, back, Leg.ANSWER))
@@ -207,6 +211,21 @@ class Conversation:
             else:
                 rows.append(row_of(told, Result.OK, Disposition.DELIVERED))
         return rows
+
+    def _server_learns(self, story: Story, end: Delivered, back: Ended, reply: Packet) -> bool:
+        """Whether an answer was too big, and the error about it reaches the server, whose next
+        answer to a client that asks again is then fragmented."""
+        answer = back.stopped.answer
+        if (
+            reply.proto != Proto.UDP
+            or not reply.df
+            or answer is None
+            or not back.stopped.stop.limit
+        ):
+            return False
+        tracked = back.stopped.answer_tracked
+        errors = self._flight.send(back.stack, answer, story.branch, tracked, any_source=True)
+        return any(isinstance(each, Delivered) and each.stack is end.stack for each in errors)
 
     def _astray(self, story: Story, end: Delivered | Left, leg: Leg) -> Row:
         lost = self._stray(end, leg)

@@ -15,6 +15,7 @@ from skoop.diagnose.path import path_of
 from skoop.diagnose.question import Client, Question
 from skoop.diagnose.story import Row
 from skoop.diagnose.summary import summarise
+from skoop.diagnose.trials import Inquiry
 from skoop.diagnose.verdict import Settled, settle, visible
 from skoop.model.address import Family, format_ip
 from skoop.model.diagnosis import BranchOutcome, Diagnosis, Endpoint, EndpointKind, NotChecked
@@ -58,7 +59,8 @@ class Diagnostor:
             rows.append(seen)
             assumptions += [said] if said else []
         settled = settle(rows)
-        suspicions = blame(self._cluster, self._flight, clients[0], question, case.ends, settled)
+        inquiry = Inquiry(self._cluster, self._flight, clients[0], question, case.ends, settled)
+        suspicions = blame(inquiry)
         return Diagnosis(
             verdict=settled.verdict,
             source=source.endpoint,

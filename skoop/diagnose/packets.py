@@ -40,12 +40,13 @@ def first_packet(client: Client, question: Question) -> Packet:
     )
     if client.stack is None:
         return packet
-    return _fragmentable(client.stack, choose_source(client.stack, packet), question)
+    chosen = choose_source(client.stack, packet)
+    return chosen if question.df else fitting(client.stack, chosen)
 
 
-def _fragmentable(stack: Stack, packet: Packet, question: Question) -> Packet:
+def fitting(stack: Stack, packet: Packet) -> Packet:
     """A datagram larger than the sender's own MTU is fragmented there, unless DF was asked."""
-    if packet.proto == Proto.TCP or question.df:
+    if packet.proto == Proto.TCP:
         return packet
     limit = route_mtu(stack, packet)
     return replace(packet, df=False) if limit and packet.size > limit else packet
@@ -173,5 +174,5 @@ def reply_to(packet: Packet, socket: Socket | None, question: Question) -> Packe
         dport=packet.sport,
         flags=TcpFlag.SYN | TcpFlag.ACK if packet.proto == Proto.TCP else 0,
         size=packet.size if packet.proto != Proto.TCP else _size(question, 0),
-        df=packet.df,
+        df=True,
     )

@@ -31,8 +31,16 @@ def summarise(ends: Ends, port: int, settled: Settled, suspicions: tuple[Suspici
     if settled.verdict is Verdict.PARTIAL:
         works = sum(row.weight for row in settled.rows if row.result is Result.OK)
         said = f"{source} reaches {at} on {works:.0%} of connections"
+        because = "; the others fail because"
     else:
         results = [row.result for row in settled.rows]
         worst = max(set(results), key=results.count)
         said = f"{source} cannot reach {at}: it {_FAILURES.get(worst, 'fails')}"
-    return f"{said}. {cause}." if cause else f"{said}."
+        because = ", because"
+    return f"{said}{because} {_continued(cause)}." if cause else f"{said}."
+
+
+def _continued(message: str) -> str:
+    """A message in the middle of a sentence; abbreviations and names keep their capitals."""
+    small = message[1:2].islower() or message[1:2] == " "
+    return message[0].lower() + message[1:] if small else message

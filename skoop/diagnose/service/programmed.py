@@ -7,6 +7,8 @@ from skoop.findings import conntrack, netfilter, service
 from skoop.findings.base import Finding
 from skoop.model.diagnosis import Suspicion, Where
 from skoop.model.disposition import Direction, Result
+from skoop.model.trace import Evidence
+from skoop.service import Effect
 from skoop.service.config import ProxyMode
 from skoop.service.iptables import Difference, DifferenceKind, audit, plan_node
 
@@ -33,9 +35,13 @@ _FINDINGS: dict[DifferenceKind, type[Finding]] = {
 def programmed(asked: Asked) -> tuple[Suspicion, ...]:
     """Differences between the API and the rules of the deciding node, for this Service.
 
-    Only iptables mode is compared; () for others, and for a node without collected rules.
+    Rules of iptables mode are compared one by one; of nftables mode it is only seen that a packet
+    met no translation. () for others, and for a node without collected rules.
     """
-    if asked.cluster.facts.proxy_mode.value is not ProxyMode.IPTABLES:
+    mode = asked.cluster.facts.proxy_mode.value
+    if mode is ProxyMode.NFTABLES:
+        return _untranslated(asked)
+    if mode is not ProxyMode.IPTABLES:
         return ()
     rules = asked.cluster.programmed.on(asked.node, asked.question.family)
     if rules is None:
@@ -48,6 +54,34 @@ def programmed(asked: Asked) -> tuple[Suspicion, ...]:
         services=(asked.destination.service,),
     )
     return tuple(_suspicion(asked, each) for each in audit(plans, rules))
+
+
+def _untranslated(asked: Asked) -> tuple[Suspicion, ...]:
+    """A packet to a Service with backends left the deciding node's rules as it came."""
+    if asked.view.effect is not Effect.BACKENDS:
+        return ()
+    node = f"node/{asked.node}"
+    for row in asked.settled.rows:
+        hops = [hop for trace in row.traces[:1] for hop in trace.hops if hop.node == node]
+        if row.result is Result.OK or not hops or hops[-1].packet_out.dst != asked.question.dst:
+            continue
+        owner = asked.destination.service
+        stop = row.blockers[0].stop if row.blockers else None
+        shown = stop.evidence if stop and stop.evidence else ()
+        name = f"{owner.namespace}/{owner.name}"
+        backends = ", ".join(str(each.endpoint) for each in asked.view.backends)
+        made = service.NftServiceMapMissing.suspect(
+            where=Where("node", asked.node),
+            direction=Direction.FORWARD,
+            message=f"kube-proxy's map of Services on node {asked.node} lacks {name}, which has "
+            f"the backends {backends}",
+            evidence=shown or (Evidence(f"nft ruleset of {node}", f"no translation of {name}"),),
+            blocking=True,
+            why="so the packet is not translated there",
+            fix=f"restart kube-proxy on {asked.node}: it writes all of its rules anew",
+        )
+        return (made,)
+    return ()
 
 
 def _suspicion(asked: Asked, found: Difference) -> Suspicion:

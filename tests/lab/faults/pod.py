@@ -167,6 +167,8 @@ FAULTS: tuple[Fault, ...] = (
         at("pod", "sysctl ipv4/conf/all/arp_ignore=8"),
         cold=True,
         also=("neighbour-failed", "neighbour-missing"),
+        # The node learns the pod's MAC from the pod's own questions: what else goes on decides.
+        unmodelled=True,
     ),
     fault("pod-arp-off", "neighbour-failed", at("pod", "ip link set dev eth0 arp off"), cold=True),
     fault(

@@ -1,0 +1,191 @@
+"""Walking again with something mended, to see whether it was the cause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from skoop.cluster.resolve import Ends
+from skoop.diagnose.cluster import Cluster
+from skoop.diagnose.conversation import Conversation
+from skoop.diagnose.flight import Flight
+from skoop.diagnose.question import Client, Question
+from skoop.diagnose.repairs import without_rule
+from skoop.diagnose.story import Blocker
+from skoop.diagnose.verdict import Settled, settle, visible
+from skoop.diagnose.world import World
+from skoop.model.disposition import Level, Result, Verdict
+from skoop.plugin.base import Expectation
+
+RANK = {level: number for number, level in enumerate(Level)}
+_GAIN = 1e-6
+_MOST_WAYS = 4000
+"""Ways walked again in all: with many branches fewer expectations are tried."""
+_MOST_REPAIRS = 60
+_MOST_TOGETHER = 12
+_MOST_BEHIND = 3
+
+
+class Inquiry(Struct, frozen=True):
+    """A question that was walked, and what came of it."""
+
+    cluster: Cluster
+    flight: Flight
+    client: Client
+    question: Question
+    ends: Ends
+    settled: Settled
+
+
+class Trial(Struct, frozen=True):
+    """An expectation and what mending it changes: the share of connections that then work in
+    addition, whether the first obstacle is gone, whether anything visible is different."""
+
+    expectation: Expectation
+    gain: float = 0.0
+    further: bool = False
+    changes: bool = False
+
+    @property
+    def helps(self) -> bool:
+        """Whether more connections work."""
+        return self.gain > _GAIN
+
+
+def try_each(inquiry: Inquiry, expectations: list[Expectation]) -> list[Trial]:
+    """Mend one thing at a time and ask again; the one that helps most comes first."""
+    budget = min(_MOST_REPAIRS, max(4, _MOST_WAYS // max(1, len(inquiry.settled.rows))))
+    trials = [
+        _try(inquiry, each) if number < budget else Trial(each)
+        for number, each in enumerate(expectations)
+    ]
+    trials.sort(key=lambda trial: -round(trial.gain, 6))
+    return trials
+
+
+def _try(inquiry: Inquiry, expectation: Expectation) -> Trial:
+    if expectation.repair is None:
+        return Trial(expectation)
+    before = inquiry.settled
+    after = again(inquiry, mended(inquiry.flight.world, (expectation,)))
+    return Trial(
+        expectation,
+        gain=_working(after) - _working(before),
+        further=_is_further(before, after),
+        changes={visible(row) for row in after.rows} != {visible(row) for row in before.rows},
+    )
+
+
+def try_together(inquiry: Inquiry, expectations: list[Expectation]) -> list[Expectation]:
+    """The fewest expectations that must all be mended, when no single one makes a difference.
+
+    All severe ones are mended at once; if that helps, those that are not needed are left out one
+    by one.
+    """
+    severe = [
+        each
+        for each in expectations
+        if each.repair and RANK[each.suspicion.level] <= RANK[Level.CRITICAL]
+    ][:_MOST_TOGETHER]
+
+    def helps(chosen: list[Expectation]) -> bool:
+        after = again(inquiry, mended(inquiry.flight.world, chosen))
+        gained = _working(after) > _working(inquiry.settled) + _GAIN
+        return gained or _is_further(inquiry.settled, after)
+
+    if len(severe) < 2 or not helps(severe):
+        return []
+    for each in list(severe):
+        fewer = [other for other in severe if other is not each]
+        if helps(fewer):
+            severe = fewer
+    return severe
+
+
+def behind(inquiry: Inquiry, repairs: list[Expectation], blockers: list[Blocker]) -> list[Blocker]:
+    """What would stop the traffic next: the walk goes on as if the first obstacles were mended, by
+    the repairs given, else by leaving out the rule that stopped it."""
+    world, pending = inquiry.flight.world, list(repairs)
+    found: list[Blocker] = []
+    for _ in range(_MOST_BEHIND):
+        changed = _without_obstacle(world, pending, blockers)
+        if changed is None:
+            break
+        world = changed
+        after = again(inquiry, world)
+        if after.verdict is Verdict.REACHABLE:
+            break
+        blockers = blockers_of(after)
+        found += blockers
+    return found
+
+
+def _without_obstacle(
+    world: World, repairs: list[Expectation], blockers: list[Blocker]
+) -> World | None:
+    if repairs:
+        return mended(world, [repairs.pop(0)])
+    for blocker in blockers[:1]:
+        namespace = world.stacks[blocker.node].namespace
+        changed = without_rule(namespace, blocker.stop.where, blocker.stop.rule)
+        if blocker.stop.rule and changed is not None:
+            return world.with_namespace(changed)
+    return None
+
+
+def mended(world: World, chosen: Iterable[Expectation]) -> World:
+    """The world with the repairs of some expectations."""
+    for each in chosen:
+        if each.repair is not None:
+            world = world.with_namespace(each.repair(world.stacks[each.namespace].namespace))
+    return world
+
+
+def again(inquiry: Inquiry, world: World) -> Settled:
+    """The same question in another world."""
+    client, entry = inquiry.client, inquiry.client.entry
+    stack = world.stacks[client.stack.id] if client.stack else None
+    if entry is not None:
+        host = world.stacks[entry[0].id]
+        entry = (host, host.links.get(entry[1].name, entry[1]))
+    flight = inquiry.flight.in_world(world)
+    asker = Client(stack, client.address, entry)
+    return settle(Conversation(flight, asker, inquiry.question).run())
+
+
+def blockers_of(settled: Settled) -> list[Blocker]:
+    """What stopped failing branches, the heaviest first, each once."""
+    weights: dict[tuple[object, ...], float] = {}
+    first: dict[tuple[object, ...], Blocker] = {}
+    for row in settled.rows:
+        if row.result is Result.OK:
+            continue
+        for blocker in row.blockers:
+            key = identity(blocker)
+            weights[key] = weights.get(key, 0.0) + row.weight
+            first.setdefault(key, blocker)
+    return sorted(first.values(), key=lambda blocker: -weights[identity(blocker)])
+
+
+def identity(blocker: Blocker) -> tuple[object, ...]:
+    """What makes two blockers the same obstacle."""
+    return blocker.node, blocker.stop.reason, blocker.stop.detail, blocker.direction
+
+
+def _working(settled: Settled) -> float:
+    return sum(row.weight for row in settled.rows if row.result is Result.OK)
+
+
+def _is_further(before: Settled, after: Settled) -> bool:
+    """Whether none of the first obstacles is left."""
+    obstacles = _obstacles(before)
+    return bool(obstacles) and not obstacles & _obstacles(after)
+
+
+def _obstacles(settled: Settled) -> set[tuple[object, ...]]:
+    return {
+        (row.blockers[0].node, row.blockers[0].stop.reason, row.blockers[0].direction)
+        for row in settled.rows
+        if row.result is not Result.OK and row.blockers
+    }
