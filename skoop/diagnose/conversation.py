@@ -200,7 +200,7 @@ class Conversation:
         transparent = end.tproxy_port > 0
         for back in self._flight.send(end.stack, reply, story.branch, any_source=transparent):
             told = self._after(story, back, Leg.ANSWER)
-            if isinstance(back, Ended) and self._server_learns(told, end, back, reply):
+            if isinstance(back, Ended) and self._is_split_next_time(told, end, back, reply):
                 rows += self._answered(story, end, sent, replace(reply, df=False))
             elif isinstance(back, Ended):
                 rows += self._stopped(told, back, Leg.ANSWER, reply)
@@ -212,20 +212,23 @@ class Conversation:
                 rows.append(row_of(told, Result.OK, Disposition.DELIVERED))
         return rows
 
-    def _server_learns(self, story: Story, end: Delivered, back: Ended, reply: Packet) -> bool:
-        """Whether an answer was too big, and the error about it reaches the server, whose next
-        answer to a client that asks again is then fragmented."""
+    def _is_split_next_time(
+        self, story: Story, server: Delivered, back: Ended, reply: Packet
+    ) -> bool:
+        """Whether an answer was too big, and the server learns it: its next answer, to a client
+        that asks again, is then fragmented."""
+        if reply.proto != Proto.UDP or not reply.df or not back.stopped.stop.limit:
+            return False
+        return self._hears(story, server, back)
+
+    def _hears(self, story: Story, server: Delivered, back: Ended) -> bool:
+        """Whether the error about the server's packet that was stopped reaches the server."""
         answer = back.stopped.answer
-        if (
-            reply.proto != Proto.UDP
-            or not reply.df
-            or answer is None
-            or not back.stopped.stop.limit
-        ):
+        if answer is None:
             return False
         tracked = back.stopped.answer_tracked
         errors = self._flight.send(back.stack, answer, story.branch, tracked, any_source=True)
-        return any(isinstance(each, Delivered) and each.stack is end.stack for each in errors)
+        return any(isinstance(each, Delivered) and each.stack is server.stack for each in errors)
 
     def _astray(self, story: Story, end: Delivered | Left, leg: Leg) -> Row:
         lost = self._stray(end, leg)
@@ -308,12 +311,9 @@ class Conversation:
         reply: Packet, retries: int,
     ) -> list[Row]:  # fmt: skip
         """The server too may learn a smaller path MTU from an error that reaches it."""
-        stop = end.stopped.stop
-        answer = end.stopped.answer
-        if answer is not None and 0 < stop.limit < reply.size and retries:
-            for error in self._flight.send(end.stack, answer, story.branch):
-                if isinstance(error, Delivered) and error.stack is server.stack:
-                    return self._answer_data(before, server, sent, retries - 1, stop.limit)
+        limit = end.stopped.stop.limit
+        if retries and 0 < limit < reply.size and self._hears(story, server, end):
+            return self._answer_data(before, server, sent, retries - 1, limit)
         return self._stopped(story, end, Leg.ANSWER_DATA, reply)
 
 

@@ -67,9 +67,6 @@ REMAINS = {
     "raw-notrack-0043": "nothing is suspected when the packet leaves the cluster untranslated",
     "nft-masquerade-flushed-0035": "kube-proxy's nftables rules are not held against the API yet",
     "nft-masquerade-flushed-0048": "kube-proxy's nftables rules are not held against the API yet",
-    "nft-service-element-missing-0013": "kube-proxy's nftables rules are not held against the API",
-    "nft-service-element-missing-0016": "kube-proxy's nftables rules are not held against the API",
-    "nft-service-element-missing-0030": "kube-proxy's nftables rules are not held against the API",
 }
 """Probes whose cause is not named first yet."""
 
