@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
-from skoop.model.address import Family, Prefix, format_ip
+from skoop.model.address import Family, Prefix
+from skoop.netstack.lines import route_line
 from skoop.netstack.state import (
     Address,
     BridgePort,
@@ -47,19 +48,6 @@ def in_sequence(repairs: Iterable[Repair]) -> Repair:
     return repair
 
 
-def route_text(route: Route) -> str:
-    """A route as `ip route add` takes it, without its table."""
-    kind = "" if route.type is RouteType.UNICAST else f"{route.type.value} "
-    words = [kind + ("default" if not route.destination.length else str(route.destination))]
-    for hop in route.nexthops[:1]:
-        words += [f"via {format_ip(*hop.gateway)}"] if hop.gateway else []
-        words += [f"dev {hop.device}"] if hop.device else []
-        words += [flag for flag in hop.flags if flag == "onlink"]
-    words += [f"scope {route.scope}"] if route.scope == "link" else []
-    words += [f"src {format_ip(route.destination.family, route.prefsrc)}"] if route.prefsrc else []
-    return " ".join(words)
-
-
 def make_route(
     destination: Prefix,
     device: str,
@@ -72,7 +60,7 @@ def make_route(
     hop = NextHop(device, via, flags=("onlink",) if onlink else ())
     scope = "link" if gateway is None and destination.family is Family.V4 else "global"
     bare = Route(destination=destination, nexthops=(hop,), scope=scope)
-    return replace(bare, raw=route_text(bare))
+    return replace(bare, raw=route_line(bare))
 
 
 def set_route(route: Route) -> Repair:
@@ -271,4 +259,4 @@ def _kernel(
         protocol="kernel",
         metric=0 if v4 or kind is RouteType.LOCAL else _V6_METRIC,
     )
-    return replace(bare, raw=route_text(bare))
+    return replace(bare, raw=route_line(bare))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from skoop.model.address import Family, Prefix, format_ip
+from skoop.model.address import Family, Prefix
 from skoop.model.kube import Node, Pod
 from skoop.netstack.fib import Fib, FibResult, Flow
 from skoop.netstack.state import Address, Link, Namespace, PolicyRule
@@ -235,9 +235,3 @@ def default_gateway(pod: PodSite, family: Family) -> int | None:
             gateway_family, value = route.nexthops[0].gateway
             return value if gateway_family is family else None
     return None
-
-
-def address_text(address: Address) -> str:
-    """As `ip -o addr` puts it."""
-    value = format_ip(address.family, address.value)
-    return f"{value}/{address.prefix.length} dev {address.device}"

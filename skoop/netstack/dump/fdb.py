@@ -6,7 +6,8 @@ import msgspec
 from msgspec import Struct
 
 from skoop.model.address import parse_ip
-from skoop.netstack.dump.jsontext import entries, located
+from skoop.netstack.dump.jsontext import entries, located, with_line
+from skoop.netstack.lines import fdb_line
 from skoop.netstack.state import FdbEntry
 
 
@@ -42,20 +43,18 @@ def read_fdb(text: str, source: str) -> tuple[FdbEntry, ...]:
             remote = parse_ip(item.dst) if item.dst else None
         except ValueError as error:
             raise located(source, own, error) from error
-        found.append(
-            FdbEntry(
-                device=item.ifname,
-                mac=item.mac,
-                master=item.master,
-                self_=own_entry,
-                remote=remote,
-                vni=item.vni,
-                port=item.port,
-                via=item.via,
-                vlan=item.vlan,
-                permanent=item.state in ("permanent", "static"),
-                local=item.state == "permanent" and bool(item.master) and not own_entry,
-                raw=own,
-            )
+        entry = FdbEntry(
+            device=item.ifname,
+            mac=item.mac,
+            master=item.master,
+            self_=own_entry,
+            remote=remote,
+            vni=item.vni,
+            port=item.port,
+            via=item.via,
+            vlan=item.vlan,
+            permanent=item.state in ("permanent", "static"),
+            local=item.state == "permanent" and bool(item.master) and not own_entry,
         )
+        found.append(with_line(entry, fdb_line(entry, item.state)))
     return tuple(found)

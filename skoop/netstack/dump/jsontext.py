@@ -1,6 +1,6 @@
 """The JSON that `ip -j` and `bridge -j` print: one list of objects.
 
-Each object's own text is kept as evidence. iproute2 writes some keys twice (a route's `dst` and
+Each object's own text locates a problem in it. iproute2 writes some keys twice (a route's `dst` and
 its encapsulation's `dst`, lib/json_print.c does not check); the first one is the object's own.
 """
 
@@ -15,6 +15,7 @@ import msgspec
 from skoop.errors import ParseError
 
 _T = TypeVar("_T")
+_Entry = TypeVar("_Entry", bound=msgspec.Struct)
 _RAW = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -33,30 +34,39 @@ def raw_objects(text: str, source: str) -> list[msgspec.Raw]:
         raise ParseError(source, 1, f"not JSON ({error})", stripped[-120:]) from error
 
 
-def entries(text: str, decoder: msgspec.json.Decoder[_T], source: str) -> Iterator[tuple[_T, str]]:
+def entries(
+    text: str, decoder: msgspec.json.Decoder[_T], source: str
+) -> Iterator[tuple[_T, bytes]]:
     """Each element decoded, with its own text; `{}` (iproute2 leaves them for filtered entries) is
     skipped. Raises ParseError naming the element."""
     for number, raw in enumerate(raw_objects(text, source), 1):
-        own = str(bytes(raw), "utf-8")
-        if own in ("{}", "null"):
+        own = bytes(raw)
+        if own in (b"{}", b"null"):
             continue
         try:
-            if '"encap"' in own:
+            if b'"encap"' in own:
                 own_bytes = json.dumps(_first_keys(own)).encode()
                 yield decoder.decode(own_bytes), own
             else:
-                yield decoder.decode(raw), own
+                yield decoder.decode(own), own
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            raise ParseError(source, 1, f"entry {number}: {error}", own) from error
+            raise ParseError(source, 1, f"entry {number}: {error}", own.decode()) from error
 
 
-def _first_keys(text: str) -> object:
+def _first_keys(text: bytes) -> object:
     def keep_first(pairs: list[tuple[str, object]]) -> dict[str, object]:
         return dict(reversed(pairs))
 
     return json.loads(text, object_pairs_hook=keep_first)
 
 
-def located(source: str, own: str, error: ValueError) -> ParseError:
+def located(source: str, own: bytes, error: ValueError) -> ParseError:
     """The ParseError for a value inside one element that does not mean anything."""
-    return ParseError(source, 1, str(error), own)
+    return ParseError(source, 1, str(error), own.decode())
+
+
+def with_line(entry: _Entry, line: str) -> _Entry:
+    """An entry that was just made, with its line as `raw`. Set in place: a copy would double what
+    reading an entry costs, and nobody else has seen this one yet."""
+    msgspec.structs.force_setattr(entry, "raw", line)
+    return entry

@@ -6,7 +6,8 @@ import msgspec
 from msgspec import Struct
 
 from skoop.model.address import Family, parse_ip
-from skoop.netstack.dump.jsontext import entries, located
+from skoop.netstack.dump.jsontext import entries, located, with_line
+from skoop.netstack.linkline import link_line
 from skoop.netstack.state import BridgePort, BridgeSettings, IpTunnel, Link, Vxlan
 
 # A qdisc that never drops a packet by what it is: these queue, shape or schedule.
@@ -143,13 +144,13 @@ def read_links(text: str, source: str) -> tuple[Link, ...]:
     links = []
     for link, own in found:
         try:
-            links.append(_link(link, own, index_of))
+            links.append(_link(link, index_of))
         except (ValueError, msgspec.DecodeError) as error:
             raise located(source, own, ValueError(f"{link.ifname}: {error}")) from error
     return tuple(links)
 
 
-def _link(link: _Link, own: str, index_of: dict[str, int]) -> Link:
+def _link(link: _Link, index_of: dict[str, int]) -> Link:
     info = link.linkinfo
     kind = info.info_kind or ("loopback" if link.link_type == "loopback" else "")
     data = _DATA.decode(info.info_data) if kind in _WITH_DATA else _NO_DATA
@@ -158,7 +159,7 @@ def _link(link: _Link, own: str, index_of: dict[str, int]) -> Link:
         nsid = NO_NSID if link.link_netnsid < 0 else link.link_netnsid
     flags = link.flags
     is_port = info.info_slave_kind == "bridge"
-    return Link(
+    made = Link(
         index=link.ifindex,
         name=link.ifname,
         kind=kind,
@@ -177,8 +178,8 @@ def _link(link: _Link, own: str, index_of: dict[str, int]) -> Link:
         bridge=_bridge(data) if kind == "bridge" else None,
         port=_PORT.decode(info.info_slave_data).port() if is_port else None,
         tc=_tc(link),
-        raw=own,
     )
+    return with_line(made, link_line(made, flags=flags, peer=link.link or ""))
 
 
 _WITH_DATA = frozenset(_TUNNELS) | {"vxlan", "bridge"}

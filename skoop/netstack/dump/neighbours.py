@@ -6,7 +6,8 @@ import msgspec
 from msgspec import Struct
 
 from skoop.model.address import parse_ip
-from skoop.netstack.dump.jsontext import entries, located
+from skoop.netstack.dump.jsontext import entries, located, with_line
+from skoop.netstack.lines import neighbour_line
 from skoop.netstack.state import Neighbour
 
 
@@ -31,5 +32,6 @@ def read_neighbours(text: str, source: str) -> tuple[Neighbour, ...]:
             raise located(source, own, error) from error
         proxy = item.proxy is not msgspec.UNSET
         state = "NONE" if proxy or not item.state else item.state[0]
-        found.append(Neighbour(item.dev, family, address, item.lladdr, state, proxy, own))
+        entry = Neighbour(item.dev, family, address, item.lladdr, state, proxy)
+        found.append(with_line(entry, neighbour_line(entry)))
     return tuple(found)

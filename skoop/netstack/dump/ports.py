@@ -8,6 +8,7 @@ import msgspec
 
 from skoop.netstack.dump.jsontext import entries
 from skoop.netstack.dump.links import PortData
+from skoop.netstack.linkline import port_words
 from skoop.netstack.state import BridgePort, Link
 
 
@@ -26,8 +27,10 @@ def read_ports(text: str, source: str) -> Mapping[str, BridgePort]:
 def with_ports(links: tuple[Link, ...], ports: Mapping[str, BridgePort]) -> tuple[Link, ...]:
     """The links, each bridge port that lacks its settings completed."""
     return tuple(
-        msgspec.structs.replace(link, port=ports[link.name])
-        if link.port is None and link.name in ports
-        else link
+        _with_port(link, ports[link.name]) if link.port is None and link.name in ports else link
         for link in links
     )
+
+
+def _with_port(link: Link, port: BridgePort) -> Link:
+    return msgspec.structs.replace(link, port=port, raw=link.raw + port_words(port))

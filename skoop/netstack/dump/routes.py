@@ -12,7 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from skoop.model.address import Family, Prefix, parse_ip, parse_prefix
-from skoop.netstack.dump.jsontext import entries, located
+from skoop.netstack.dump.jsontext import entries, located, with_line
+from skoop.netstack.lines import prefix_text, route_line
 from skoop.netstack.state import NextHop, Route, RouteType
 
 
@@ -66,7 +67,8 @@ def read_routes(text: str, family: Family, source: str) -> tuple[Route, ...]:
     routes = []
     for item, own in entries(text, _DECODER, source):
         try:
-            routes.append(_route(item, family, own))
+            route = _route(item, family)
+            routes.append(with_line(route, route_line(route)))
         except ValueError as error:
             raise located(source, own, error) from error
     return tuple(routes)
@@ -88,31 +90,29 @@ def with_locks(routes: tuple[Route, ...], plain: str) -> tuple[Route, ...]:
     """The routes, `mtu_locked` completed from the plain text of the same command."""
     locked = locked_mtus(plain)
     return tuple(
-        msgspec.structs.replace(route, mtu_locked=True)
-        if route.mtu and (_as_printed(route), route.table) in locked
+        _with_lock(route)
+        if route.mtu and (prefix_text(route.destination), route.table) in locked
         else route
         for route in routes
     )
 
 
-def _as_printed(route: Route) -> str:
-    prefix = route.destination
-    if prefix.length == 0:
-        return "default"
-    text = str(prefix)
-    return text.rpartition("/")[0] if prefix.length == prefix.family.bits else text
+def _with_lock(route: Route) -> Route:
+    locked = msgspec.structs.replace(route, mtu_locked=True)
+    return with_line(locked, route_line(locked))
 
 
 def read_cached(text: str, family: Family, source: str) -> tuple[Route, ...]:
     """The path MTUs a host has learnt (`show cache`, net/ipv4/route.c fnhe). An entry without an
     MTU is a redirect that was followed. Raises ParseError."""
-    return tuple(
+    found = (
         msgspec.structs.replace(route, cached_pmtu=route.mtu > 0)
         for route in read_routes(text, family, source)
     )
+    return tuple(with_line(route, route_line(route)) for route in found)
 
 
-def _route(item: _Route, family: Family, own: str) -> Route:
+def _route(item: _Route, family: Family) -> Route:
     if item.type not in _TYPES:
         raise ValueError(f"unknown route type {item.type!r}")
     metrics = item.metrics[0] if item.metrics else _NO_METRICS
@@ -131,7 +131,6 @@ def _route(item: _Route, family: Family, own: str) -> Route:
         pref=item.pref,
         source=_prefix(item.source, family) if item.source else None,
         nhid=item.nhid,
-        raw=own,
     )
 
 

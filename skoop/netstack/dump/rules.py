@@ -11,8 +11,9 @@ import socket
 import msgspec
 
 from skoop.model.address import Family, Prefix, parse_ip
-from skoop.netstack.dump.jsontext import entries, located
+from skoop.netstack.dump.jsontext import entries, located, with_line
 from skoop.netstack.dump.routes import dsfield
+from skoop.netstack.lines import PROTOCOL_NAMES, rule_line
 from skoop.netstack.state import PolicyRule
 
 _DECODER = msgspec.json.Decoder(dict[str, object])
@@ -64,19 +65,9 @@ _SILENT = frozenset(
 )
 _ACTIONS = frozenset(("blackhole", "unreachable", "prohibit"))
 _PROTOCOLS = {
-    "icmp": 1,
-    "igmp": 2,
+    **{name: number for number, name in PROTOCOL_NAMES.items()},
     "ipip": 4,
-    "ipencap": 4,
-    "tcp": 6,
-    "udp": 17,
-    "ipv6": 41,
-    "gre": 47,
-    "esp": 50,
-    "ah": 51,
     "icmpv6": 58,
-    "ipv6-icmp": 58,
-    "sctp": 132,
 }
 
 
@@ -85,16 +76,16 @@ def read_rules(text: str, family: Family, source: str) -> tuple[PolicyRule, ...]
     rules = []
     for item, own in entries(text, _DECODER, source):
         try:
-            rules.append(_rule(item, family, own))
+            rules.append(_rule(item, family))
         except (ValueError, TypeError) as error:
             raise located(source, own, ValueError(str(error))) from error
     return tuple(rules)
 
 
-def _rule(item: dict[str, object], family: Family, own: str) -> PolicyRule:
+def _rule(item: dict[str, object], family: Family) -> PolicyRule:
     action, target = _action(item)
     unknown = sorted(set(item) - _KNOWN - _SILENT)
-    return PolicyRule(
+    rule = PolicyRule(
         family=family,
         priority=_int(item.get("priority", 0)),
         action=action,
@@ -117,8 +108,18 @@ def _rule(item: dict[str, object], family: Family, own: str) -> PolicyRule:
         ),
         suppress_ifgroup=_group(item),
         unmodelled=", ".join(unknown),
-        raw=own,
     )
+    return with_line(rule, _line(rule, item, unknown))
+
+
+def _line(rule: PolicyRule, item: dict[str, object], unknown: list[str]) -> str:
+    others = " ".join(key if item[key] is None else f"{key} {item[key]}" for key in unknown)
+    detached = [name for name in ("iif", "oif") if _flag(item, f"{name}_detached")]
+    line = rule_line(rule, detached=detached, others=others)
+    if _flag(item, "unresolved"):
+        line += " [unresolved]"
+    protocol = item.get("protocol", "kernel")
+    return line if protocol == "kernel" else f"{line} proto {protocol}"
 
 
 def _action(item: dict[str, object]) -> tuple[str, str]:

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from msgspec.structs import replace
 
 from skoop.findings.base import Finding
-from skoop.model.address import format_ip
 from skoop.model.diagnosis import Where
 from skoop.model.disposition import Direction, Level
 from skoop.model.trace import Evidence
-from skoop.netstack.state import Link, Namespace, Neighbour, PolicyRule, Route
+from skoop.netstack import lines, linkline
+from skoop.netstack.state import FdbEntry, Link, Namespace, Neighbour, PolicyRule, Route
 from skoop.plugin.base import Expectation, Repair
-from skoop.plugin.repair import in_sequence, route_text
+from skoop.plugin.repair import in_sequence
 
 _ENOUGH = 8
 """Lines of evidence that a person reads."""
@@ -72,14 +72,12 @@ def place(namespace: Namespace) -> str:
 
 def link_line(namespace: Namespace, link: Link) -> Evidence:
     """The link as `ip link` shows it."""
-    state = "UP" if link.up else "DOWN"
-    text = f"{link.name} mtu {link.mtu} state {state} link/{link.kind} {link.mac}".rstrip()
-    return Evidence(f"link {link.name} on {namespace.id}", link.raw or text)
+    return Evidence(f"link {link.name} on {namespace.id}", link.raw or linkline.link_line(link))
 
 
 def route_line(namespace: Namespace, route: Route) -> Evidence:
     """The route as `ip route` shows it."""
-    text = route.raw or route_text(route)
+    text = route.raw or lines.route_line(route)
     return Evidence(f"route in table {route.table} on {namespace.id}", text)
 
 
@@ -90,15 +88,18 @@ def no_route(namespace: Namespace, destination: object) -> Evidence:
 
 def rule_line(namespace: Namespace, rule: PolicyRule) -> Evidence:
     """The rule as `ip rule` shows it."""
-    text = f"{rule.priority}: {rule.action} {rule.target}"
-    return Evidence(f"ip rule on {namespace.id}", rule.raw or text)
+    return Evidence(f"ip rule on {namespace.id}", rule.raw or lines.rule_line(rule))
 
 
 def neighbour_line(namespace: Namespace, entry: Neighbour) -> Evidence:
     """The entry as `ip neigh` shows it."""
-    address = format_ip(entry.family, entry.address)
-    text = f"{address} dev {entry.device} lladdr {entry.mac} {entry.state}"
-    return Evidence(f"ip neigh on {namespace.id}", entry.raw or text)
+    return Evidence(f"ip neigh on {namespace.id}", entry.raw or lines.neighbour_line(entry))
+
+
+def fdb_line(namespace: Namespace, entry: FdbEntry) -> Evidence:
+    """The entry as `bridge fdb` shows it."""
+    text = entry.raw or lines.fdb_line(entry)
+    return Evidence(f"fdb of {entry.device} on {namespace.id}", text)
 
 
 def sysctl_line(namespace: Namespace, *names: str) -> Evidence:

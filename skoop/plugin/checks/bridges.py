@@ -16,6 +16,7 @@ from skoop.findings.mtu import MtuPodExceedsPath
 from skoop.findings.sysctl import BridgeNfCallOff, DisableIpv6Set
 from skoop.model.address import Family, Prefix, format_ip
 from skoop.model.trace import Evidence
+from skoop.netstack.lines import address_line
 from skoop.netstack.state import Address, BridgePort, BridgeSettings, Link
 from skoop.netstack.sysctl import Sysctls
 from skoop.plugin.base import Expectation, Repair
@@ -32,7 +33,6 @@ from skoop.plugin.repair import (
 from skoop.plugin.site import (
     PodSite,
     Site,
-    address_text,
     addresses_on,
     gateway_of,
     knows,
@@ -148,7 +148,7 @@ def _address(
         bridge.name, family, gateway, Prefix(family, gateway >> shift << shift, length)
     )
     off = ipv6_off(site.host, bridge.name) if family is Family.V6 else ()
-    has = ", ".join(address_text(each) for each in addresses_on(site.host, bridge.name, family))
+    has = ", ".join(address_line(each) for each in addresses_on(site.host, bridge.name, family))
     line = Evidence(
         f"ip addr on {site.host.id}", has or f"no IPv{family.value} address on {bridge.name}"
     )
@@ -162,7 +162,7 @@ def _address(
         f"of its pods",
         sysctl_line(site.host, *off) if off else line,
         repair=in_sequence((*steps, add_address(address))),
-        fix=f"sysctl -w {off[0]}=0" if off else f"ip addr add {address_text(address)}",
+        fix=f"sysctl -w {off[0]}=0" if off else f"ip addr add {address_line(address)}",
     )
 
 

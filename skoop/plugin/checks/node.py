@@ -11,11 +11,12 @@ from skoop.model.address import Family, Prefix, format_ip
 from skoop.model.disposition import Level
 from skoop.model.kube import Condition, Node
 from skoop.model.trace import Evidence
+from skoop.netstack.lines import address_line
 from skoop.netstack.state import Address
 from skoop.plugin.base import Expectation, Repair
 from skoop.plugin.checks.base import expect, link_line, no_route
 from skoop.plugin.repair import in_main, in_sequence, link_up, make_route, set_route
-from skoop.plugin.site import Site, address_text, knows, link_named
+from skoop.plugin.site import Site, knows, link_named
 
 
 def node_health(site: Site) -> Iterator[Expectation]:
@@ -48,7 +49,7 @@ def _address(site: Site, node: Node) -> Iterator[Expectation]:
     lost = [ip for ip in node.internal_ips if ip not in present]
     if lost and len(lost) == len(node.internal_ips):
         text = ", ".join(
-            address_text(each) for each in site.host.addresses if each.scope == "global"
+            address_line(each) for each in site.host.addresses if each.scope == "global"
         )
         yield expect(
             NodeIpChanged,

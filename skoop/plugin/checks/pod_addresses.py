@@ -12,6 +12,7 @@ from skoop.findings.veth import IpMismatchApiVsNetns, WrongMask
 from skoop.model.address import Family, Prefix, format_ip
 from skoop.model.disposition import Level
 from skoop.model.trace import Evidence
+from skoop.netstack.lines import address_line
 from skoop.netstack.state import Address, Link, Namespace
 from skoop.plugin.base import Expectation, Repair
 from skoop.plugin.checks.base import expect, ipv6_off, place, sysctl_line
@@ -20,7 +21,6 @@ from skoop.plugin.repair import add_address, in_sequence, set_sysctls, without_a
 from skoop.plugin.site import (
     PodSite,
     Site,
-    address_text,
     addresses_on,
     bridge_of,
     knows,
@@ -63,7 +63,7 @@ def _ipv6_off(
 def _mismatch(site: Site, pod: PodSite, device: Link, family: Family, value: int) -> Expectation:
     others = addresses_on(pod.namespace, device.name, family)
     ip = format_ip(family, value)
-    has = ", ".join(address_text(each) for each in others)
+    has = ", ".join(address_line(each) for each in others)
     return expect(
         IpMismatchApiVsNetns,
         pod.namespace,
@@ -108,10 +108,10 @@ def _wrong_mask(site: Site, pod: PodSite, own: Address, expected: Prefix) -> Exp
     return expect(
         WrongMask,
         pod.namespace,
-        f"pod {pod.name} has {address_text(own)}; the subnet of {bridge} on node {site.node} is "
+        f"pod {pod.name} has {address_line(own)}; the subnet of {bridge} on node {site.node} is "
         f"{expected}",
-        Evidence(f"ip addr on {pod.namespace.id}", address_text(own)),
-        *(Evidence(f"ip addr on {site.host.id}", address_text(each)) for each in on_bridge[:1]),
+        Evidence(f"ip addr on {pod.namespace.id}", address_line(own)),
+        *(Evidence(f"ip addr on {site.host.id}", address_line(each)) for each in on_bridge[:1]),
         repair=mended,
     )
 
@@ -159,7 +159,7 @@ def _capture(
         LocalTableCapture,
         namespace,
         f"{place(namespace)} has {what}, {ip}, on its own {address.device}",
-        Evidence(f"ip addr on {namespace.id}", address_text(address)),
+        Evidence(f"ip addr on {namespace.id}", address_line(address)),
         repair=without_address(address),
         level=level,
         fix=f"ip addr del {ip}/{address.prefix.length} dev {address.device}",

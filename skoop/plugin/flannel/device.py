@@ -20,6 +20,7 @@ from skoop.findings.veth import AddressMissing, MacMismatch
 from skoop.model.address import Family, Prefix, format_ip
 from skoop.model.disposition import Level
 from skoop.model.trace import Evidence
+from skoop.netstack.lines import address_line
 from skoop.netstack.state import Address, IpTunnel, Link, Vxlan
 from skoop.plugin.base import Expectation, Repair
 from skoop.plugin.checks.base import expect, ipv6_off, link_line, sysctl_line
@@ -33,7 +34,7 @@ from skoop.plugin.repair import (
     link_up,
     set_sysctls,
 )
-from skoop.plugin.site import Site, address_text, addresses_on, knows
+from skoop.plugin.site import Site, addresses_on, knows
 
 
 def absent_device(site: Site, overlay: Overlay, own: Lease) -> Expectation:
@@ -190,14 +191,14 @@ def address_lost(site: Site, overlay: Overlay, own: Lease, link: Link) -> Expect
             repair=in_sequence((set_sysctls(dict.fromkeys(off, "0")), add_address(right))),
             fix=f"sysctl -w {off[0]}=0, then restart flannel on node {site.node}",
         )
-    has = ", ".join(address_text(each) for each in present)
+    has = ", ".join(address_line(each) for each in present)
     return expect(
         AddressMissing,
         site.host,
-        f"{link.name} on node {site.node} lacks its address {address_text(right)}",
+        f"{link.name} on node {site.node} lacks its address {address_line(right)}",
         Evidence(f"ip addr on {site.host.id}", has or f"no address on {link.name}"),
         repair=add_address(right),
-        fix=f"ip addr add {address_text(right)}",
+        fix=f"ip addr add {address_line(right)}",
     )
 
 

@@ -10,6 +10,7 @@ from skoop.findings.overlay import EncapModeMismatch
 from skoop.findings.veth import CniAgentNotReady, IpOutsideCidr
 from skoop.model.address import Family, Prefix
 from skoop.model.trace import Evidence
+from skoop.netstack.lines import address_line
 from skoop.netstack.state import Link
 from skoop.plugin.base import ClusterView, Expectation
 from skoop.plugin.checks.base import as_one, expect, worst_first
@@ -22,7 +23,7 @@ from skoop.plugin.flannel.routes import peer_routes, reverse_paths, shadowing_ro
 from skoop.plugin.flannel.tables import tables_of
 from skoop.plugin.flannel.vxlan import forwarding_entry, vtep_neighbour
 from skoop.plugin.linux import linux_expectations, service_addresses
-from skoop.plugin.site import Site, address_text, addresses_on, knows, plain_fib, site_of
+from skoop.plugin.site import Site, addresses_on, knows, plain_fib, site_of
 
 _ON_NODES = ("vxlan", "ipip", "host-gw", "udp", "wireguard", "ipsec")
 """Backends by which only the nodes know where pods are; the others use a cloud's route table."""
@@ -154,8 +155,8 @@ def _subnets(site: Site) -> Iterator[Expectation]:
                 yield expect(
                     IpOutsideCidr,
                     site.host,
-                    f"{address_text(address)} on node {site.node} is outside its podCIDR {text}",
-                    Evidence(f"ip addr on {site.host.id}", address_text(address)),
+                    f"{address_line(address)} on node {site.node} is outside its podCIDR {text}",
+                    Evidence(f"ip addr on {site.host.id}", address_line(address)),
                     Evidence(f"podCIDRs of node {site.node}", text),
                 )
 

@@ -14,6 +14,7 @@ from skoop.findings.route import (
 )
 from skoop.model.address import Family, Prefix
 from skoop.netstack.fib import FibKind
+from skoop.netstack.lines import route_arguments
 from skoop.netstack.state import NextHop, Route, RouteType
 from skoop.plugin.base import Expectation
 from skoop.plugin.checks.base import expect, no_route, route_line
@@ -21,7 +22,7 @@ from skoop.plugin.checks.routes import ENDING, rp_filter_drop
 from skoop.plugin.flannel.lease import Lease
 from skoop.plugin.flannel.overlay import HOST_GW, Overlay, direct_device, peer_route
 from skoop.plugin.flannel.tables import Tables
-from skoop.plugin.repair import in_main, in_sequence, route_text, set_route, without_route
+from skoop.plugin.repair import in_main, in_sequence, set_route, without_route
 from skoop.plugin.site import Site, lookup
 
 
@@ -69,7 +70,7 @@ def _same_way(actual: Route, expected: Route, *, gateway: bool) -> bool:
 
 
 def _fix(expected: Route) -> str:
-    return f"ip route replace {route_text(expected)}"
+    return f"ip route replace {route_arguments(expected)}"
 
 
 def _missing(site: Site, peer: Lease, expected: Route, instead: Route | None = None) -> Expectation:
@@ -80,7 +81,7 @@ def _missing(site: Site, peer: Lease, expected: Route, instead: Route | None = N
         RouteMissing,
         site.host,
         f"node {site.node} has no route to {peer.subnet}, the pods of node {peer.node}; flannel "
-        f"should have written: {route_text(expected)}",
+        f"should have written: {route_arguments(expected)}",
         no_route(site.host, peer.subnet),
         *lines,
         repair=set_route(expected),
@@ -97,7 +98,7 @@ def _wrong(site: Site, peer: Lease, actual: Route, expected: Route) -> Expectati
         finding,
         site.host,
         f"node {site.node} sends packets for {peer.subnet}, the pods of node {peer.node}, the "
-        f"wrong way; it should be: {route_text(expected)}",
+        f"wrong way; it should be: {route_arguments(expected)}",
         route_line(site.host, actual),
         repair=in_sequence((without_route(actual), set_route(expected))),
         fix=_fix(expected),
@@ -137,7 +138,7 @@ def shadowing_routes(
             f"{peer.subnet} on node {peer.node}",
             route_line(site.host, route),
             repair=without_route(route),
-            fix=f"ip route del {route_text(route)}",
+            fix=f"ip route del {route_arguments(route)}",
         )
 
 

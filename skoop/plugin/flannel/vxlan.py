@@ -14,7 +14,7 @@ from skoop.model.disposition import Level
 from skoop.model.trace import Evidence
 from skoop.netstack.state import FdbEntry, Link, Neighbour
 from skoop.plugin.base import Expectation
-from skoop.plugin.checks.base import expect, neighbour_line
+from skoop.plugin.checks.base import expect, fdb_line, neighbour_line
 from skoop.plugin.flannel.lease import Lease
 from skoop.plugin.flannel.tables import Tables
 from skoop.plugin.repair import set_fdb, set_neighbour
@@ -27,14 +27,7 @@ def vtep_neighbour(site: Site, tables: Tables, link: Link, peer: Lease) -> Itera
         return
     vtep = peer.subnet.network
     ip = format_ip(peer.family, vtep)
-    right = Neighbour(
-        link.name,
-        peer.family,
-        vtep,
-        peer.mac,
-        "PERMANENT",
-        raw=f"{ip} dev {link.name} lladdr {peer.mac} PERMANENT",
-    )
+    right = Neighbour(link.name, peer.family, vtep, peer.mac, "PERMANENT")
     entry = tables.neighbours.get((link.name, peer.family, vtep))
     fix = f"ip neigh replace {ip} lladdr {peer.mac} dev {link.name} nud permanent"
     if entry is None or not entry.mac:
@@ -81,14 +74,7 @@ def forwarding_entry(site: Site, tables: Tables, link: Link, peer: Lease) -> Ite
     if not peer.mac or not knows(site.host, "fdb"):
         return
     remote = (peer.family, peer.public)
-    right = FdbEntry(
-        link.name,
-        peer.mac,
-        self_=True,
-        remote=remote,
-        permanent=True,
-        raw=f"{peer.mac} dev {link.name} dst {peer.public_ip} self permanent",
-    )
+    right = FdbEntry(link.name, peer.mac, self_=True, remote=remote, permanent=True)
     entries = tables.fdb.get((link.name, peer.mac), ())
     fix = f"bridge fdb replace {peer.mac} dev {link.name} dst {peer.public_ip} self permanent"
     if not entries:
@@ -104,7 +90,7 @@ def forwarding_entry(site: Site, tables: Tables, link: Link, peer: Lease) -> Ite
         )
         return
     entry = entries[0]
-    line = Evidence(f"fdb of {link.name} on {site.host.id}", entry.raw or _text(entry))
+    line = fdb_line(site.host, entry)
     if entry.remote != remote:
         yield expect(
             TunnelRemoteWrong,
@@ -139,8 +125,3 @@ def _own_parameters(
                 line,
                 repair=set_fdb(replace(entry, vni=-1, port=-1, raw="")),
             )
-
-
-def _text(entry: FdbEntry) -> str:
-    remote = f" dst {format_ip(*entry.remote)}" if entry.remote else ""
-    return f"{entry.mac} dev {entry.device}{remote} self"
