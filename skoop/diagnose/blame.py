@@ -8,7 +8,8 @@ In this order of trust:
 3. An expectation that isolates one of the ends, or whose repair removes the first obstacle.
 4. What lost the error that the client waits for.
 5. What kube-proxy should have programmed for the Service asked for.
-6. What stopped the packet, by itself; then what would stop it next.
+6. What stopped the packet, by itself, and first the rule without which more passes; then what
+   would stop it next.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from skoop.diagnose.trials import (
     again,
     behind,
     blockers_of,
+    by_gain,
     identity,
     mended,
     try_each,
@@ -78,9 +80,9 @@ def _causes(
         (
             *stale_connection(inquiry.cluster, inquiry.question, inquiry.settled),
             *(_blocking(each, blockers) for each in named),
-            *_direct(inquiry.cluster, [each for each in left if each.leg is Leg.ERROR]),
+            *_direct(inquiry.cluster, _lost_errors(inquiry, left)),
             *service,
-            *_direct(inquiry.cluster, left),
+            *_direct(inquiry.cluster, by_gain(inquiry, left)),
             *_direct(inquiry.cluster, behind(inquiry, [*proven, *nearer], blockers)),
             *_noted(_nearby(inquiry, rest)),
         )
@@ -100,6 +102,12 @@ def _unexplained(
     after = again(inquiry, mended(inquiry.flight.world, proven))
     remaining = {identity(blocker) for blocker in blockers_of(after)}
     return [blocker for blocker in blockers if identity(blocker) in remaining]
+
+
+def _lost_errors(inquiry: Inquiry, blockers: list[Blocker]) -> list[Blocker]:
+    """What lost the error that the client waits for: it is the first obstacle of its row."""
+    first = {identity(row.blockers[0]) for row in inquiry.settled.rows if row.blockers}
+    return [each for each in blockers if each.leg is Leg.ERROR and identity(each) in first]
 
 
 def _direct(cluster: Cluster, blockers: list[Blocker]) -> list[Suspicion]:

@@ -133,7 +133,8 @@ class Conversation:
     def _error_back(self, story: Story, end: End, blocker: Blocker, sent: Packet) -> Row:
         """An error or reset on its way back: it counts when it reaches the client's socket.
 
-        When it is lost, that is why the client waits, so it comes before what it was about.
+        When it is lost, that is why the client waits, so it comes before what it was about. One that
+        reaches the client but names no connection of it is only a symptom.
         """
         told = self._after(story, end, Leg.ERROR)
         disposition = blocker.stop.disposition
@@ -147,7 +148,10 @@ class Conversation:
                 return row_of(told, Result.UNKNOWN, disposition, blocker)
             lost = Blocker(end.stack.id, stop, Direction.RETURN, Leg.ERROR, end.stopped.packet)
             return row_of(told, Result.TIMEOUT, disposition, lost, blocker)
-        return row_of(told, Result.TIMEOUT, disposition, self._stray(end, Leg.ERROR), blocker)
+        stray = self._stray(end, Leg.ERROR)
+        if end.stack is self._client.stack:
+            return row_of(told, Result.TIMEOUT, disposition, blocker, stray)
+        return row_of(told, Result.TIMEOUT, disposition, stray, blocker)
 
     def _reaches_client(self, end: Delivered | Left, sent: Packet) -> bool:
         """Whether a packet is for the client's socket: from the address it talks to, or an error

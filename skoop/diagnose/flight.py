@@ -22,6 +22,7 @@ from skoop.netstack.walk.bridge import (
     addressed,
     leave_by_port,
     may_leave,
+    not_flooded,
     ports_for,
     unknown_station,
 )
@@ -216,13 +217,22 @@ class Flight:
         open_ports = (port for port in ports if may_leave(stack, event.in_port, port) is None)
         port = next(open_ports, None)
         if port is None:
-            return [unknown_station(stack, event)]
+            return [self._unclaimed(stack, event, ports)]
         return [
-            unknown_station(stack, replace(event, branch=item.branch))
+            self._unclaimed(stack, replace(event, branch=item.branch), ports)
             if isinstance(item, Cross)
             else item
             for item in leave_by_port(stack, event, port)
         ]
+
+    def _unclaimed(self, stack: Stack, event: Bridged, tried: list[Link]) -> Stopped:
+        for port in stack.ports[event.bridge.name]:
+            end = self.world.peer(stack, port)
+            if port in tried or isinstance(end, WireEnd):
+                continue
+            if end[1].mac == event.frame.destination:
+                return not_flooded(stack, event, port)
+        return unknown_station(stack, event)
 
     # --- cables ------------------------------------------------------------------------------
 

@@ -169,6 +169,23 @@ class BridgePortIsolated(Finding):
     level = Level.FATAL
 
 
+class BridgeFloodOff(Finding):
+    """A bridge port takes no frames for a station that the bridge has not learned.
+
+    What it means: The bridge has no forwarding entry for the pod's MAC, and the pod's port has
+    flood off. With learning off too, there will never be an entry.
+    Why it matters: Frames for the pod go to the other ports, or nowhere, and the sender gets no
+    answer.
+    How to fix: Let the port learn and flood, as it does when the CNI makes it.
+        bridge -d link show dev VETH
+        bridge link set dev VETH learning on flood on
+    """
+
+    code = "BR011"
+    name = "bridge-flood-off"
+    level = Level.FATAL
+
+
 FINDINGS: tuple[type[Finding], ...] = (
     BridgeMissing,
     BridgeDown,
@@ -180,4 +197,5 @@ FINDINGS: tuple[type[Finding], ...] = (
     BrNetfilterAbsent,
     BridgeAddressMissing,
     BridgePortIsolated,
+    BridgeFloodOff,
 )

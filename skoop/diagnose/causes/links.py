@@ -88,6 +88,14 @@ def fdb_missing(setting: Setting) -> Suspicion:
     return setting.suspect(overlay.FdbMissing, message, fix=fix)
 
 
+def flood_off(setting: Setting) -> Suspicion:
+    """Reason.FLOOD_OFF: the bridge must guess where a station is, and may not try its port."""
+    stop = setting.blocker.stop
+    message = f"On {setting.place}, {stop.detail}"
+    fix = f"bridge link set dev {stop.device} learning on flood on"
+    return setting.suspect(bridge.BridgeFloodOff, message, fix=fix)
+
+
 def port_state(setting: Setting) -> Suspicion:
     """Reason.PORT_STATE."""
     stop = setting.blocker.stop

@@ -33,6 +33,7 @@ _CAUSES: dict[Reason, Callable[[Setting], Suspicion | None]] = {
     Reason.NEIGHBOUR: links.unresolved,
     Reason.WRONG_MAC: links.wrong_mac,
     Reason.FDB_MISSING: links.fdb_missing,
+    Reason.FLOOD_OFF: links.flood_off,
     Reason.PORT_STATE: links.port_state,
     Reason.HAIRPIN: links.hairpin,
     Reason.ISOLATED: links.isolated,

@@ -293,6 +293,20 @@ def ports_for(stack: Stack, event: Bridged) -> list[Link]:
     return ports
 
 
+def not_flooded(stack: Stack, event: Bridged, port: Link) -> Stopped:
+    """The station is behind a port that gets no frames for unknown ones (BR_FLOOD)."""
+    mac = event.frame.destination
+    detail = f"{event.bridge.name} has no entry for {mac}, and its port {port.name} has flood off"
+    stop = Stop(
+        disposition=Disposition.NEIGHBOUR_UNREACHABLE,
+        reason=Reason.FLOOD_OFF,
+        detail=detail,
+        device=port.name,
+        evidence=(Evidence(f"bridge port {port.name} on {stack.id}", "flood off"),),
+    )
+    return Stopped(event.branch, stop, event.frame.packet)
+
+
 def unknown_station(stack: Stack, event: Bridged) -> Stopped:
     """Nobody behind the bridge has the frame's MAC."""
     mac = event.frame.destination

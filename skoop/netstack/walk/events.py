@@ -91,6 +91,7 @@ class Reason(Enum):
     NEIGHBOUR = "a neighbour cannot be resolved"
     WRONG_MAC = "the frame is for another station"
     FDB_MISSING = "a forwarding entry is missing"
+    FLOOD_OFF = "a bridge port takes no frames for unknown stations"
     PORT_STATE = "a bridge port does not forward"
     HAIRPIN = "a bridge port would send a frame back"
     ISOLATED = "bridge ports are isolated"

@@ -94,9 +94,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     fault(
         "bridge-no-learning-no-flood",
-        "fdb-missing",
+        "bridge-flood-off",
         at("node", "bridge link set dev {veth} learning off flood off"),
-        also=("fdb-stale", "fdb-missing"),
     ),
     fault(
         "bridge-fdb-wrong-port",
