@@ -5,7 +5,8 @@ In this order of trust:
 1. A connection entry that still sends this very flow to an old backend.
 2. An expectation whose repair makes more of the traffic pass: the walk is run again with just that
    mended, so this is shown, not argued. Several that only help together follow.
-3. An expectation that isolates one of the ends, or whose repair removes the first obstacle.
+3. An expectation that isolates one of the ends, or the place that knows no way on, or whose
+   repair removes the first obstacle.
 4. What lost the error that the client waits for.
 5. What kube-proxy should have programmed for the Service asked for.
 6. What stopped the packet, by itself, and first the rule without which more passes; then what
@@ -41,6 +42,9 @@ from skoop.model.disposition import Direction, Disposition, Level, Verdict
 from skoop.plugin.base import Expectation
 
 
+_NO_WAY_ON = (Disposition.NO_ROUTE, Disposition.NEIGHBOUR_UNREACHABLE)
+
+
 def blame(inquiry: Inquiry) -> tuple[Suspicion, ...]:
     """All suspicions, the most likely cause first."""
     rows = inquiry.settled.rows
@@ -69,7 +73,7 @@ def _causes(
     nearer = [trial.expectation for trial in trials if trial.further and not trial.helps]
     if not proven and not nearer:
         proven = try_together(inquiry, expectations)
-    cut_off = _cut_off(inquiry, trials)
+    cut_off = _cut_off(inquiry, trials, blockers)
     service = _service_causes(inquiry)
     left = _unexplained(inquiry, proven, blockers)
     if service:
@@ -116,13 +120,17 @@ def _direct(cluster: Cluster, blockers: list[Blocker]) -> list[Suspicion]:
     return [cause for cause in causes if cause is not None]
 
 
-def _cut_off(inquiry: Inquiry, trials: list[Trial]) -> list[Expectation]:
-    """Expectations that cannot be mended in the walk, but isolate one of the two ends."""
-    ends = _ends(inquiry)
+def _cut_off(
+    inquiry: Inquiry, trials: list[Trial], blockers: list[Blocker]
+) -> list[Expectation]:
+    """Expectations that cannot be mended in the walk, but isolate one of the two ends, or the
+    place from where the packet had no way on."""
+    stuck = {blocker.node for blocker in blockers if shown_as(blocker.stop) in _NO_WAY_ON}
+    places = _ends(inquiry) | stuck
     return [
         trial.expectation
         for trial in trials
-        if trial.expectation.isolates and trial.expectation.namespace in ends
+        if trial.expectation.isolates and trial.expectation.namespace in places
     ]
 
 

@@ -56,6 +56,7 @@ def _address(site: Site, node: Node) -> Iterator[Expectation]:
             site.host,
             f"the API knows node {node.name} as {format_ip(*lost[0])}, which it does not have",
             Evidence(f"ip addr on {site.host.id}", text or "no address"),
+            isolates=True,
         )
     for name in dict.fromkeys(present[ip] for ip in node.internal_ips if ip in present):
         link = link_named(site.host, name)
