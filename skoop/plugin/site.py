@@ -22,7 +22,7 @@ _MODULE_DEVICES = ("ipip", "sit", "gre", "gretap", "erspan", "ip6tnl", "vti", "v
 
 DEFAULT_RULES = {
     family: tuple(
-        PolicyRule(family=family, priority=priority, target=table, raw=f"{priority}: {table}")
+        PolicyRule(family=family, priority=priority, target=table)
         for priority, table in ((0, "local"), (32766, "main"), (32767, "default"))
     )
     for family in Family

@@ -11,6 +11,7 @@ from skoop.findings.sysctl import ArpIgnoreSet
 from skoop.model.address import format_ip
 from skoop.model.disposition import Level
 from skoop.model.trace import Evidence
+from skoop.netstack import lines
 from skoop.netstack.state import Namespace
 from skoop.netstack.sysctl import Sysctls
 from skoop.plugin.base import Expectation
@@ -108,16 +109,17 @@ def _bridge_entries(site: Site) -> Iterator[Expectation]:
         pod = owners.get((entry.master, entry.mac))
         if pod is None or pod.host_end is None or entry.device == pod.host_end.name:
             continue
-        stays = entry.permanent or '"static"' in entry.raw
-        text = f"{entry.mac} dev {entry.device} master {entry.master}"
+        text = entry.raw or lines.fdb_line(entry)
         yield expect(
             FdbStale,
             site.host,
             f"{entry.master} on node {site.node} sends frames for pod {pod.name} to {entry.device} "
             f"instead of {pod.host_end.name}",
-            Evidence(f"bridge {entry.master} on {site.host.id}", entry.raw or text),
+            Evidence(
+                f"bridge {entry.master} on {site.host.id}", entry.raw or lines.fdb_line(entry)
+            ),
             repair=without_fdb(entry),
-            level=None if stays else Level.WARNING,
+            level=None if entry.permanent else Level.WARNING,
             fix=f"bridge fdb del {entry.mac} dev {entry.device} master",
         )
 

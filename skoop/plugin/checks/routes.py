@@ -178,11 +178,11 @@ def rp_filter_drop(namespace: Namespace, device: str, back: Route, what: str) ->
     if Sysctls(namespace.sysctls).highest(device, "rp_filter") != 1:
         return None
     name = f"net.ipv4.conf.{device.replace('.', '/')}.rp_filter"
-    out = back.nexthops[0].device if back.nexthops else "nowhere"
+    out = f"by {back.nexthops[0].device}" if back.nexthops else "closed"
     return expect(
         RpFilterDrop,
         namespace,
-        f"{place(namespace)} drops {what}: its way back to them is {out}, and rp_filter is strict",
+        f"{place(namespace)} drops {what}: the way back to them is {out}, and rp_filter is strict",
         sysctl_line(namespace, "net.ipv4.conf.all.rp_filter", name),
         route_line(namespace, back),
         repair=set_sysctls({name: "2"}),

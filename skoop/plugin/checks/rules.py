@@ -56,7 +56,7 @@ def _missing(namespace: Namespace, family: Family) -> Iterator[Expectation]:
             continue
         if any(_always_looks_up(rule, default.target) for rule in rules):
             continue
-        has = "; ".join(rule.raw or str(rule.priority) for rule in rules) or "no rule"
+        has = "; ".join(rule_line(namespace, rule).text for rule in rules) or "no rule"
         yield expect(
             PolicyRuleMissing,
             namespace,
@@ -64,7 +64,7 @@ def _missing(namespace: Namespace, family: Family) -> Iterator[Expectation]:
             Evidence(f"ip rule on {namespace.id}", f"no lookup of {default.target}: {has}"),
             repair=with_rule(default),
             level=Level.INFO if default.target == "default" else None,
-            fix=f"ip rule add pref {default.priority} lookup {default.target}",
+            fix=f"{_command(default)} add pref {default.priority} lookup {default.target}",
         )
 
 
@@ -134,6 +134,18 @@ def _differ(before: FibResult, after: FibResult) -> bool:
     return (before.kind, before.nexthops) != (after.kind, after.nexthops)
 
 
+def _command(rule: PolicyRule) -> str:
+    return "ip -6 rule" if rule.family is Family.V6 else "ip rule"
+
+
+_ENDS = {
+    FibKind.BLACKHOLE: "drops pod traffic without an answer",
+    FibKind.UNREACHABLE: "stops pod traffic as unreachable",
+    FibKind.PROHIBIT: "stops pod traffic as prohibited",
+    FibKind.NONE: "leaves pod traffic without a route",
+}
+
+
 def _report(
     namespace: Namespace,
     rule: PolicyRule,
@@ -145,31 +157,31 @@ def _report(
         return expect(
             PolicyRuleCaptures,
             namespace,
-            f"{where} has a policy rule of its own (priority {rule.priority}); it does not change "
-            f"the way of pod traffic",
+            f"policy rule {rule.priority} of {where} is not one of the kernel's; it does not "
+            f"change the way of pod traffic",
             rule_line(namespace, rule),
             level=Level.INFO,
         )
     before, after = changed
-    if after.kind in (FibKind.BLACKHOLE, FibKind.UNREACHABLE, FibKind.PROHIBIT, FibKind.NONE):
-        level, does = None, f"ends pod traffic ({after.kind.value})"
+    if after.kind in _ENDS:
+        level, does = None, _ENDS[after.kind]
     elif after.kind is FibKind.UNKNOWN:
         level, does = Level.WARNING, "may change the way of pod traffic"
     else:
         level = captures
         device = after.nexthops[0].device if after.nexthops else after.kind.value
         instead = f", not {before.nexthops[0].device}" if before.nexthops else ""
-        does = f"changes the way of pod traffic: {device}{instead}"
+        does = f"sends pod traffic by {device}{instead}"
     lines = [route_line(namespace, after.route)] if after.route and after.rule == rule else []
     return expect(
         PolicyRuleCaptures,
         namespace,
-        f"a policy rule of {where} (priority {rule.priority}) {does}",
+        f"policy rule {rule.priority} of {where} {does}",
         rule_line(namespace, rule),
         *lines,
         repair=without_rule(rule),
         level=level,
-        fix=f"ip rule del pref {rule.priority}",
+        fix=f"{_command(rule)} del pref {rule.priority}",
     )
 
 

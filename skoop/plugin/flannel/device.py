@@ -238,8 +238,8 @@ def _pod_mtus(site: Site, link: Link, limit: int) -> Iterator[Expectation]:
             yield expect(
                 MtuPodExceedsPath,
                 pod.namespace,
-                f"{device.name} of pod {pod.name} has MTU {device.mtu}; {link.name} on node "
-                f"{site.node} carries {limit}",
+                f"{device.name} of pod {pod.name} has MTU {device.mtu}, but {link.name} on "
+                f"node {site.node} carries only {limit}",
                 link_line(pod.namespace, device),
                 link_line(site.host, link),
                 repair=change_link(device.name, lambda old: replace(old, mtu=limit)),
