@@ -39,16 +39,17 @@ def entries(
 ) -> Iterator[tuple[_T, bytes]]:
     """Each element decoded, with its own text; `{}` (iproute2 leaves them for filtered entries) is
     skipped. Raises ParseError naming the element."""
+    has_encap = '"encap"' in text
     for number, raw in enumerate(raw_objects(text, source), 1):
         own = bytes(raw)
         if own in (b"{}", b"null"):
             continue
         try:
-            if b'"encap"' in own:
+            if has_encap and b'"encap"' in own:
                 own_bytes = json.dumps(_first_keys(own)).encode()
                 yield decoder.decode(own_bytes), own
             else:
-                yield decoder.decode(own), own
+                yield decoder.decode(raw), own
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise ParseError(source, 1, f"entry {number}: {error}", own.decode()) from error
 

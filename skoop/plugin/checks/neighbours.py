@@ -115,9 +115,7 @@ def _bridge_entries(site: Site) -> Iterator[Expectation]:
             site.host,
             f"{entry.master} on node {site.node} sends frames for pod {pod.name} to {entry.device} "
             f"instead of {pod.host_end.name}",
-            Evidence(
-                f"bridge {entry.master} on {site.host.id}", entry.raw or lines.fdb_line(entry)
-            ),
+            Evidence(f"bridge {entry.master} on {site.host.id}", text),
             repair=without_fdb(entry),
             level=None if entry.permanent else Level.WARNING,
             fix=f"bridge fdb del {entry.mac} dev {entry.device} master",
