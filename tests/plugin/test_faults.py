@@ -451,6 +451,25 @@ def test_a_foreign_rule_that_takes_no_pod_traffic_is_only_mentioned() -> None:
 
 
 @pytest.mark.parametrize(
+    ("action", "says"),
+    [
+        ("unreachable", "policy rule 90 of node k1 stops pod traffic as unreachable"),
+        ("blackhole", "policy rule 90 of node k1 drops pod traffic without an answer"),
+    ],
+)
+def test_a_rule_that_ends_pod_traffic_says_how(action: str, says: str) -> None:
+    fault = f.rule(90, action=action, destination="10.244.2.0/24")
+    (only,) = found(with_namespace(VXLAN, fault(VXLAN.hosts["k1"])))
+    assert (only.suspicion.message, only.suspicion.fix) == (says, "ip rule del pref 90")
+
+
+def test_a_rule_of_ipv6_is_mended_with_the_command_of_ipv6() -> None:
+    fault = f.rule(90, action="unreachable", destination="fd44:0:0:2::/64")
+    fixes = [each.suspicion.fix for each in found(with_namespace(DUAL, fault(DUAL.hosts["k1"])))]
+    assert "ip -6 rule del pref 90" in fixes
+
+
+@pytest.mark.parametrize(
     ("where", "part", "fault"),
     [
         (K1, "fdb", f.no_fdb(vtep_mac("k2"))),
