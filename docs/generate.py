@@ -147,7 +147,7 @@ LIMITS = (
     "(IP_PKTINFO), which no dump shows.\n"
     "- **A node whose address is on a bridge** (with the NIC as its port) is followed as far "
     "as its bridge.\n"
-    "- **Burst of TCP segments** pass virtual devices whole; a NIC that segments them earlier "
+    "- **Bursts of TCP segments** pass virtual devices whole; a NIC that segments them earlier "
     "may drop what is larger than the other end's MTU.\n"
     "- **VLAN filtering bridges, bonds' and VRFs' own rules, WireGuard, Geneve, IPv6 tunnels "
     "and multicast** are not modelled.\n"

@@ -41,7 +41,6 @@ from skoop.model.diagnosis import Suspicion
 from skoop.model.disposition import Direction, Disposition, Level, Verdict
 from skoop.plugin.base import Expectation
 
-
 _NO_WAY_ON = (Disposition.NO_ROUTE, Disposition.NEIGHBOUR_UNREACHABLE)
 
 
@@ -120,9 +119,7 @@ def _direct(cluster: Cluster, blockers: list[Blocker]) -> list[Suspicion]:
     return [cause for cause in causes if cause is not None]
 
 
-def _cut_off(
-    inquiry: Inquiry, trials: list[Trial], blockers: list[Blocker]
-) -> list[Expectation]:
+def _cut_off(inquiry: Inquiry, trials: list[Trial], blockers: list[Blocker]) -> list[Expectation]:
     """Expectations that cannot be mended in the walk, but isolate one of the two ends, or the
     place from where the packet had no way on."""
     stuck = {blocker.node for blocker in blockers if shown_as(blocker.stop) in _NO_WAY_ON}

@@ -42,7 +42,12 @@ FAULTS: tuple[Fault, ...] = (
             lambda c, t: c.node(t.node).subnet == c.node(t.third).subnet,
         ),
     ),
-    fault("route-wrong-device", "route-wrong-device", _replace("{peer.pod_cidr} dev eth0")),
+    fault(
+        "route-wrong-device",
+        "route-wrong-device",
+        _replace("{peer.pod_cidr} dev eth0"),
+        also=("route-wrong-nexthop",),  # host-gw: the device is right, the gateway is gone
+    ),
     fault(
         "route-to-bridge",
         "route-wrong-device",
