@@ -133,8 +133,8 @@ class Conversation:
     def _error_back(self, story: Story, end: End, blocker: Blocker, sent: Packet) -> Row:
         """An error or reset on its way back: it counts when it reaches the client's socket.
 
-        When it is lost, that is why the client waits, so it comes before what it was about. One that
-        reaches the client but names no connection of it is only a symptom.
+        When it is lost, that is why the client waits, so it comes before what it was about.
+        One that reaches the client but names no connection of it is only a symptom.
         """
         told = self._after(story, end, Leg.ERROR)
         disposition = blocker.stop.disposition

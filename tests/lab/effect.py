@@ -16,6 +16,9 @@ from tests.lab.queries import Query
 from tests.lab.round import Injection, Play, Round, aim, reshaped
 from tests.lab.topology import NODE_PORT, OUTSIDE_IP, OUTSIDE_PORT, Cluster, Pod
 
+UNDEFINED_PORT = 81
+"""A port that no Service has: kube-proxy has no rule for it."""
+
 Outcomes = dict[Query, frozenset[Key]]
 
 
@@ -107,6 +110,8 @@ def matrix(cluster: Cluster) -> tuple[Query, ...]:
         add(src, OUTSIDE_IP, OUTSIDE_PORT)
         if src.startswith("node/"):
             add(src, "127.0.0.1", 30080)
+            for service in cluster.services:
+                add(src, service.id, UNDEFINED_PORT)
     for src in (*inside, OUTSIDE_IP):
         for node in cluster.nodes:
             add(src, node.id, NODE_PORT)

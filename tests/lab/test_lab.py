@@ -65,7 +65,7 @@ def test_a_clean_cluster_works(name: str) -> None:
         pytest.skip("the CNI plugins are not installed")
     queries = _healthy(cluster)
     with build(cluster) as lab, Servers(lab):
-        shots = [(q, shot(lab, q)) for q in queries for _ in range(attempts(cluster, q))]
+        shots = [(q, shot(lab, q)) for q in queries for _ in range(3 * attempts(cluster, q))]
         hits = shoot(s for _, s in shots)
     broken = {f"{q}: {h.result}" for (q, _), h in zip(shots, hits, strict=True) if h.result != "ok"}
     assert broken == set()
