@@ -123,18 +123,16 @@ class Conversation:
             at_once = errno_result(end.stopped, self._question.proto)
             if at_once is not None:
                 return [row_of(story, at_once, stop.disposition, blocker)]
-        answer = end.stopped.answer
-        if answer is None:
+        back = self._flight.answer(end, story.branch)
+        if not back:
             return [row_of(story, Result.TIMEOUT, stop.disposition, blocker)]
-        tracked = end.stopped.answer_tracked
-        back = self._flight.send(end.stack, answer, story.branch, tracked, any_source=True)
         return [self._error_back(story, error, blocker, sent) for error in back]
 
     def _error_back(self, story: Story, end: End, blocker: Blocker, sent: Packet) -> Row:
         """An error or reset on its way back: it counts when it reaches the client's socket.
 
-        When it is lost, that is why the client waits, so it comes before what it was about.
-        One that reaches the client but names no connection of it is only a symptom.
+        When it is lost, that is why the client waits, so it comes before what it was about. One
+        that reaches the client but names no connection of it is a symptom, not a cause.
         """
         told = self._after(story, end, Leg.ERROR)
         disposition = blocker.stop.disposition
@@ -148,10 +146,9 @@ class Conversation:
                 return row_of(told, Result.UNKNOWN, disposition, blocker)
             lost = Blocker(end.stack.id, stop, Direction.RETURN, Leg.ERROR, end.stopped.packet)
             return row_of(told, Result.TIMEOUT, disposition, lost, blocker)
-        stray = self._stray(end, Leg.ERROR)
         if end.stack is self._client.stack:
-            return row_of(told, Result.TIMEOUT, disposition, blocker, stray)
-        return row_of(told, Result.TIMEOUT, disposition, stray, blocker)
+            return row_of(told, Result.TIMEOUT, disposition, blocker)
+        return row_of(told, Result.TIMEOUT, disposition, self._stray(end, Leg.ERROR), blocker)
 
     def _reaches_client(self, end: Delivered | Left, sent: Packet) -> bool:
         """Whether a packet is for the client's socket: from the address it talks to, or an error
@@ -227,11 +224,7 @@ class Conversation:
 
     def _hears(self, story: Story, server: Delivered, back: Ended) -> bool:
         """Whether the error about the server's packet that was stopped reaches the server."""
-        answer = back.stopped.answer
-        if answer is None:
-            return False
-        tracked = back.stopped.answer_tracked
-        errors = self._flight.send(back.stack, answer, story.branch, tracked, any_source=True)
+        errors = self._flight.answer(back, story.branch)
         return any(isinstance(each, Delivered) and each.stack is server.stack for each in errors)
 
     def _astray(self, story: Story, end: Delivered | Left, leg: Leg) -> Row:

@@ -108,6 +108,18 @@ class Flight:
         events = send(stack, packet, story, tracked, any_source=any_source)
         return self._drive([(stack, event) for event in events])
 
+    def answer(self, ended: Ended, branch: Branch) -> list[End]:
+        """What a namespace sends back about a packet that it stopped; nothing when it is silent."""
+        stack, stopped = ended.stack, ended.stopped
+        if stopped.answer is None:
+            return []
+        if not stopped.answer_port:
+            tracked = stopped.answer_tracked
+            return self.send(stack, stopped.answer, branch, tracked, any_source=True)
+        story = branch.entering(stack.id, "", stopped.answer)
+        frame = Frame(stopped.answer, "", ended.branch.mac)
+        return self._drive([(stack, Cross(story, stack.links[stopped.answer_port], frame))])
+
     def arrive(self, stack: Stack, link: Link, packet: Packet, branch: Branch) -> list[End]:
         """A packet that comes in from outside the known network."""
         story = branch.entering(stack.id, link.name, packet)

@@ -122,15 +122,15 @@ def _options(words: list[str]) -> dict[str, str]:
 
 
 def _take(line: str, sets: dict[str, _Set]) -> None:
-    words = _without_comment(line).split()
-    if words[0] == "create" and len(words) >= 3:
-        sets[words[1]] = _Set(words[2], _options(words[3:]))
-    elif words[0] == "add" and len(words) >= 3:
-        if words[1] not in sets:
-            raise ValueError("no line creates this set")
-        sets[words[1]].add(words[2], nomatch="nomatch" in words, wildcard="wildcard" in words)
-    else:
-        raise ValueError("not a line of ipset save")
+    match _without_comment(line).split():
+        case ["create", name, kind, *options]:
+            sets[name] = _Set(kind, _options(options))
+        case ["add", name, element, *flags]:
+            if name not in sets:
+                raise ValueError("no line creates this set")
+            sets[name].add(element, nomatch="nomatch" in flags, wildcard="wildcard" in flags)
+        case _:
+            raise ValueError("not a line of ipset save")
 
 
 def read_ipsets(text: str, source: str) -> dict[str, Membership]:

@@ -172,7 +172,8 @@ class Local(Struct, frozen=True):
 
 class Stopped(Struct, frozen=True):
     """The packet ends here. `answer` is what this namespace sends back because of it (an ICMP
-    error or a reset), None for silence; `answer_tracked` the connection the answer carries.
+    error or a reset), None for silence; `answer_tracked` the connection the answer carries;
+    `answer_port` the bridge port by which it leaves at once, "" when it is routed and filtered.
     `errno` is set when the packet was this namespace's own; `queued` when its socket had already
     been told that the route is fine, so that connect() waits instead of failing."""
 
@@ -181,6 +182,7 @@ class Stopped(Struct, frozen=True):
     packet: Packet
     answer: Packet | None = None
     answer_tracked: Tracked | None = None
+    answer_port: str = ""
     errno: Errno = Errno.NONE
     queued: bool = False
 

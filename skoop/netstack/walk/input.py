@@ -95,7 +95,7 @@ def route_input(stack: Stack, iif: str, passed: Passed, physin: str) -> list[Eve
         refused = validate_source(stack, iif, packet)
         if refused is not None:
             return [Stopped(branch, refused, packet)]
-        return deliver(stack, iif, passed)
+        return deliver(stack, iif, passed, physin)
     return _forward_or_stop(stack, iif, passed, found, physin)
 
 
@@ -262,13 +262,13 @@ def _own_source(stack: Stack, iif: str, packet: Packet) -> Stop:
     )
 
 
-def deliver(stack: Stack, iif: str, passed: Passed) -> list[Event]:
+def deliver(stack: Stack, iif: str, passed: Passed, physin: str = "") -> list[Event]:
     """ip_local_deliver(): INPUT, then a tunnel or the sockets."""
     virtual = _virtual_server(stack, passed.packet)
     if virtual is not None:
         return [Stopped(passed.branch, virtual, passed.packet)]
     events: list[Event] = []
-    passage = Passage(iif=iif)
+    passage = Passage(iif=iif, physin=physin)
     for after in run_hook(stack, Hook.INPUT, passed.packet, passed.tracked, passed.branch, passage):
         if isinstance(after, Stopped):
             events.append(after)

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from skoop.model.address import Family
 from skoop.model.disposition import Disposition
-from skoop.model.packet import Packet
+from skoop.model.packet import Packet, Proto
 from skoop.model.trace import Evidence, StepKind
 from skoop.netstack.hooks import Scene, State
 from skoop.netstack.netfilter import Action, Fired, Guess, Hook, NatKind, Unknown, View
@@ -112,7 +112,7 @@ def _after(
     story = _told(stack, before, state, branch)
     if state.action in (Action.ACCEPT, Action.TPROXY):
         return Passed(story, state.packet, state.tracked, state.rerouted, state.tproxy.port)
-    errno = Errno.EPERM if passage.local and hook is not Hook.INPUT else Errno.NONE
+    errno = _errno(hook, passage)
     if state.stopped_by:
         reason = Reason.NAT_FAILED if state.nat or "found no" in state.stopped_by else None
         stop = Stop(
@@ -122,12 +122,18 @@ def _after(
             evidence=_conntrack_evidence(stack),
         )
         return Stopped(story, stop, state.packet, errno=errno)
-    return _stopped_by_rule(stack, hook, state, story, errno)
+    return _stopped_by_rule(stack, hook, state, story, passage)
+
+
+def _errno(hook: Hook, passage: Passage) -> Errno:
+    return Errno.EPERM if passage.local and hook is not Hook.INPUT else Errno.NONE
 
 
 def _stopped_by_rule(
-    stack: Stack, hook: Hook, state: State, story: Branch, errno: Errno
+    stack: Stack, hook: Hook, state: State, story: Branch, passage: Passage
 ) -> Stopped:
+    """A reset about a packet that came by a bridge port with br_netfilter leaves by that port,
+    past all hooks and untranslated (nf_send_reset(), nf_bridge_get_physindev())."""
     fired = state.fired[-1] if state.fired else Fired(f"hook {hook.name}", "", "drop")
     rejected = state.action is Action.REJECT
     stop = Stop(
@@ -138,12 +144,15 @@ def _stopped_by_rule(
         rule=fired.rule,
         where=fired.where,
     )
+    errno = _errno(hook, passage)
     if not rejected:
         return Stopped(story, stop, state.packet, errno=errno)
     answer, _ = rejection(state.packet, state.reject_with)
     if answer is not None and hook is Hook.INPUT and answer.src == 0:
         answer = replace(answer, src=state.packet.dst)
-    return Stopped(story, stop, state.packet, answer, attach_reply(state.tracked), errno)
+    is_reset = answer is not None and answer.proto == Proto.TCP
+    port = passage.physin if is_reset else ""
+    return Stopped(story, stop, state.packet, answer, attach_reply(state.tracked), port, errno)
 
 
 def _told(stack: Stack, before: Packet, state: State, branch: Branch) -> Branch:

@@ -239,7 +239,7 @@ def _does_not_fit(stack: Stack, passed: Passed, branch: Branch, link: Link) -> S
     )
     answer = icmp.error(packet, icmp.Problem.TOO_BIG)
     attached = attach_reply(passed.tracked)
-    return Stopped(branch, stop, packet, answer, attached, Errno.EMSGSIZE, queued=True)
+    return Stopped(branch, stop, packet, answer, attached, errno=Errno.EMSGSIZE, queued=True)
 
 
 def pick_nexthops(
