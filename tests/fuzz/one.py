@@ -7,9 +7,9 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["skoop"]):
-    from tests.fuzz.targets import READERS
+    from tests.fuzz.targets import READERS, REFUSALS
 
-from skoop.errors import ParseError
+from skoop.errors import SkoopError
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
     def total(data: bytes) -> None:
         try:
             read(data)
-        except ParseError:
+        except (SkoopError, *REFUSALS.get(name, ())):
             return
 
     atheris.Setup([program, *rest], total)

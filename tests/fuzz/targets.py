@@ -1,6 +1,7 @@
 """What is fuzzed: every reader of something that came from outside, and real inputs to start from.
 
-A reader gives a value or a ParseError; anything else that it raises is a finding of the fuzzer.
+A reader gives a value or refuses with an error of skoop's own; anything else that it raises is a
+finding of the fuzzer.
 """
 
 from __future__ import annotations
@@ -84,6 +85,12 @@ READERS: dict[str, Reader] = {
     "flannel": _text(parse_net_conf),
     "kube-proxy": _text(parse_configuration),
 }
+
+REFUSALS: dict[str, tuple[type[Exception], ...]] = {
+    "flannel": (ValueError,),
+    "kube-proxy": (ValueError,),
+}
+"""What a reader whose caller knows the source raises besides."""
 
 
 def examples() -> Iterator[bytes]:

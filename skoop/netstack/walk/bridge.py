@@ -173,12 +173,14 @@ def _translated(
     stack: Stack, bridge: Link, port: Link, frame: Frame, passed: Passed
 ) -> list[Event]:
     """br_nf_pre_routing_finish(): after DNAT, a destination on the same bridge is bridged there and
-    its TTL stays; anything else goes up to be routed. The input route that it asks for needs
-    forwarding to be on (with it off, the route leads to ip_error())."""
+    its TTL stays; anything else goes up to be routed. In IPv4 the input route that it asks for
+    needs forwarding to be on (with it off, the route leads to ip_error()); in IPv6 only
+    ip6_forward() asks, which is not met here."""
     packet = passed.packet
     found = stack.route(input_flow(packet, bridge.name))
     same = found.kind is FibKind.UNICAST and any(h.device == bridge.name for h in found.nexthops)
-    if not same or not stack.sysctls.forwarding(packet.family, bridge.name):
+    routable = packet.family is Family.V6 or stack.sysctls.forwarding(Family.V4, bridge.name)
+    if not same or not routable:
         return route_input(stack, bridge.name, passed, port.name)
     refused = validate_source(stack, bridge.name, packet, bridge.name)
     if refused is not None:
