@@ -33,11 +33,18 @@ def summarise(ends: Ends, port: int, settled: Settled, suspicions: tuple[Suspici
         said = f"{source} reaches {at} on {works:.0%} of connections"
         because = "; the others fail because"
     else:
-        results = [row.result for row in settled.rows]
-        worst = max(set(results), key=results.count)
-        said = f"{source} cannot reach {at}: it {_FAILURES.get(worst, 'fails')}"
+        said = f"{source} cannot reach {at}: it {_failures(settled)}"
         because = ", because"
     return f"{said}{because} {_continued(cause)}." if cause else f"{said}."
+
+
+def _failures(settled: Settled) -> str:
+    """What clients get, the most frequent first."""
+    shares: dict[str, float] = {}
+    for row in settled.rows:
+        words = _FAILURES.get(row.result, "fails")
+        shares[words] = shares.get(words, 0.0) + row.weight
+    return " or ".join(sorted(shares, key=lambda words: -round(shares[words], 6)))
 
 
 def _continued(message: str) -> str:
