@@ -204,8 +204,9 @@ def _is_further(before: Settled, after: Settled) -> bool:
 
 
 def _obstacles(settled: Settled) -> set[tuple[object, ...]]:
+    """The first obstacle of every way that is known to fail."""
     return {
         (row.blockers[0].node, row.blockers[0].stop.reason, row.blockers[0].direction)
         for row in settled.rows
-        if row.result is not Result.OK and row.blockers
+        if row.result not in (Result.OK, Result.UNKNOWN) and row.blockers
     }

@@ -8,6 +8,7 @@ from skoop.diagnose.cluster import Cluster, Expected, Programmed
 from skoop.diagnose.diagnostor import Diagnostor
 from skoop.diagnose.flight import Flight
 from skoop.diagnose.world import Machine, World
+from skoop.errors import InputError, SnapshotError
 from skoop.model.diagnosis import NotChecked
 from skoop.model.kube import Address, Inventory
 from skoop.netstack.dump import ReadCache
@@ -20,7 +21,7 @@ from skoop.snapshot import NodeDocument, Snapshot, namespaces
 
 def read(snapshot: Snapshot) -> Collected:
     """Parse every file. Raises SnapshotError or InputError, which name file and field."""
-    inventory = from_documents(snapshot.cluster)
+    inventory = _inventory(snapshot)
     cache = ReadCache()
     notes = [NotChecked("the snapshot", warning) for warning in snapshot.warnings]
     notes += [NotChecked(each.what, each.why) for each in snapshot.manifest.left_out]
@@ -35,6 +36,14 @@ def read(snapshot: Snapshot) -> Collected:
             machines[name] = machine
     notes += _missing_nodes(inventory, machines)
     return Collected(inventory, machines, World.of(machines.values()), tuple(notes))
+
+
+def _inventory(snapshot: Snapshot) -> Inventory:
+    try:
+        return from_documents(snapshot.cluster)
+    except InputError as error:
+        resource, _, problem = str(error).partition(":")
+        raise SnapshotError(f"cluster/{resource}.json:{problem}") from error
 
 
 def _machine(document: NodeDocument, cache: ReadCache) -> Machine | None:

@@ -64,7 +64,6 @@ RIGHT = {
 }
 HARMLESS = {"stale-vip-on-lo", "mark-masq-everything"}
 REMAINS = {
-    "raw-notrack-0043": "nothing is suspected when the packet leaves the cluster untranslated",
     "nft-masquerade-flushed-0035": "kube-proxy's nftables rules are not held against the API yet",
     "nft-masquerade-flushed-0048": "kube-proxy's nftables rules are not held against the API yet",
 }
