@@ -31,6 +31,7 @@ _WORDS = {
     errno.EPROTO: "unreachable",
     errno.ENOPROTOOPT: "unreachable",
     errno.ENETDOWN: "unreachable",
+    errno.ENOBUFS: "timeout",  # a veth dropped it; only a socket with IP_RECVERR hears of it
 }
 _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_DO = 10, 23, 2
 _IP_RECVERR, _IPV6_RECVERR = 11, 25
