@@ -12,7 +12,7 @@ from skoop.diagnose.conversation import Conversation
 from skoop.diagnose.flight import Flight
 from skoop.diagnose.question import Client, Question
 from skoop.diagnose.repairs import without_rule
-from skoop.diagnose.story import Blocker
+from skoop.diagnose.story import Blocker, Row
 from skoop.diagnose.verdict import Settled, settle, visible
 from skoop.diagnose.world import World
 from skoop.model.disposition import Level, Result, Verdict
@@ -204,9 +204,13 @@ def _is_further(before: Settled, after: Settled) -> bool:
 
 
 def _obstacles(settled: Settled) -> set[tuple[object, ...]]:
-    """The first obstacle of every way that is known to fail."""
+    """The first obstacle of every way that does not work. A way out of sight meets none."""
     return {
         (row.blockers[0].node, row.blockers[0].stop.reason, row.blockers[0].direction)
         for row in settled.rows
-        if row.result not in (Result.OK, Result.UNKNOWN) and row.blockers
+        if row.result is not Result.OK and row.blockers and not _is_out_of_sight(row)
     }
+
+
+def _is_out_of_sight(row: Row) -> bool:
+    return row.left is not None and row.result is Result.UNKNOWN
