@@ -32,8 +32,9 @@ def describe(
     from skoop.provider.registry import find_provider
 
     one = find_provider(name)
-    checks: object = list(one.checks)
+    known = [each.value for each in one.capabilities]
+    checks: object = known
     if output is ListFormat.TABLE:
-        checks = ", ".join(one.checks) or "nothing beyond nodes and pods"
+        checks = ", ".join(known) or "nothing beyond nodes and pods"
     row = {"name": one.name, "describes": one.describes, "checks": checks}
     write_list(output, ("name", "describes", "checks"), [row])

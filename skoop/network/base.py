@@ -10,11 +10,17 @@ from msgspec import Struct
 from skoop.cluster.detect import Overrides
 from skoop.diagnose.cluster import Cluster
 from skoop.diagnose.diagnostor import Case, Diagnostor
+from skoop.diagnose.passage import NodeEnd, Passage
 from skoop.diagnose.underlay import Underlay
 from skoop.diagnose.world import Machine, World
+from skoop.infra.options import Settings
+from skoop.infra.source import Scope
+from skoop.infra.store import Answers
 from skoop.model.address import Prefix
 from skoop.model.diagnosis import Diagnosis, NotChecked
 from skoop.model.kube import Address, Inventory
+from skoop.model.packet import Packet
+from skoop.netstack.walk.events import Crossing
 from skoop.plugin.base import Plugin
 
 
@@ -27,21 +33,62 @@ class Collected(Struct, frozen=True):
     notes: tuple[NotChecked, ...]
 
 
-class Context(Struct, frozen=True):
-    """What a provider makes a network from: what was collected, and what the user knows better."""
+class Context(Struct, frozen=True, kw_only=True):
+    """What a provider makes a network from: what was collected, and what the user knows better.
+
+    `settings` are the provider's options, checked. `answers` are what its cloud said when a
+    snapshot was made; unless `live`, nothing else is asked. `debug` gets a line per call to the
+    cloud, without secrets.
+    """
 
     collected: Collected
     overrides: Overrides = Overrides()
+    settings: Settings = Settings()
+    answers: Answers = Answers()
+    live: bool = False
+    debug: Callable[[str], None] | None = None
 
 
 class InfraShim(Protocol):
-    """What carries packets between nodes, and to and from the outside."""
+    """What carries packets between nodes, and to and from the outside.
+
+    The four questions get the packet as it is on the wire: of a tunnel, the outer one. `crossings`
+    are the connections that the cloud's devices already remember in this conversation. A question
+    that the cloud cannot answer is a note in the passage's journey.
+    """
+
+    def prepare(self, scope: Scope) -> tuple[NotChecked, ...]:
+        """Read what a question needs of the cloud; says what could not be asked."""
 
     def underlay(
         self, world: World, unroutable: tuple[Prefix, ...], claimed: Mapping[Address, str]
     ) -> Underlay:
         """The underlay of a world. `unroutable` are networks that only the nodes know; `claimed`
         maps the addresses that the API gives collected nodes to their names."""
+
+    def node_to_node(
+        self, src: NodeEnd, dst: str, packet: Packet, crossings: tuple[Crossing, ...]
+    ) -> Passage:
+        """A packet that leaves `src` for an address of node `dst` or of a pod on it."""
+
+    def node_to_external(
+        self, src: NodeEnd, packet: Packet, crossings: tuple[Crossing, ...]
+    ) -> Passage:
+        """A packet that leaves `src` for an address no node has: elsewhere in the cloud, or
+        public."""
+
+    def external_to_node(self, packet: Packet, crossings: tuple[Crossing, ...]) -> Passage:
+        """A packet from outside for an address that leads to one node: its own, or a public
+        one."""
+
+    def external_to_load_balancer(
+        self, packet: Packet, crossings: tuple[Crossing, ...]
+    ) -> tuple[Passage, ...]:
+        """A packet from outside for a load balancer's address: a passage for every backend it may
+        choose. () when no load balancer has the address."""
+
+    def recorded(self) -> Mapping[str, bytes]:
+        """The answers that were used, as cloud/<provider>.json by provider."""
 
 
 class Network:

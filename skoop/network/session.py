@@ -47,7 +47,7 @@ class Session:
                 proxy_mode=overrides.proxy_mode,
                 cluster_cidr=overrides.cluster_cidr,
             )
-            context = Context(self._collected, detection)
+            context = Context(collected=self._collected, overrides=detection)
             self._networks[overrides] = self._create_network(context)
         return self._networks[overrides]
 

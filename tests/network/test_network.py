@@ -80,6 +80,6 @@ def test_every_provider_makes_a_network() -> None:
     machines = {"k1": Machine("k1", spaces["node/k1"])}
     collected = Collected(inventory(), machines, world(spaces), ())
     for provider in PROVIDERS:
-        network = provider.create_network(Context(collected))
+        network = provider.create_network(Context(collected=collected))
         assert isinstance(network, Network)
         assert set(network.cluster.machines) == {"k1"}

@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from skoop.model.address import Family
+from skoop.model.diagnosis import NotChecked, Suspicion
 from skoop.model.disposition import Disposition
 from skoop.model.packet import Packet
 from skoop.model.trace import Evidence, Hop, Step, StepKind
@@ -28,20 +29,35 @@ class Frame(Struct, frozen=True):
     destination: str
 
 
+class Crossing(Struct, frozen=True):
+    """A connection that a device between the nodes remembers, by the device's id. Its packets come
+    as `flow` and go on as `onward`, which differs when the device translates; `node` is the node
+    it hands them to, when it takes their answers back itself."""
+
+    place: str
+    flow: FlowTuple
+    onward: FlowTuple
+    node: str = ""
+
+
 class Branch(Struct, frozen=True, kw_only=True):
     """One way the story goes.
 
     `weight` is its share of connections among branches of the same guesses. `opened` maps a
     namespace's id to the connections this conversation opened there; `chosen` the flows that met
-    several next hops to the one they took, which all its packets take. `hops` are the namespaces
-    passed; `steps` what happened so far in the present one, which `packet_in` entered by `iif`
-    in a frame from `mac`.
+    several next hops to the one they took, which all its packets take. `crossings` are what devices
+    between the nodes remember; `doubts` and `notes` what was suspicious there, or could not be
+    looked at. `hops` are the namespaces passed; `steps` what happened so far in the present one,
+    which `packet_in` entered by `iif` in a frame from `mac`.
     """
 
     weight: float = 1.0
     guesses: tuple[Guess, ...] = ()
     opened: Mapping[str, tuple[Tracked, ...]] = {}
     chosen: Mapping[tuple[str, Route, FlowTuple], NextHop] = {}
+    crossings: tuple[Crossing, ...] = ()
+    doubts: tuple[Suspicion, ...] = ()
+    notes: tuple[NotChecked, ...] = ()
     hops: tuple[Hop, ...] = ()
     node: str = ""
     iif: str = ""
@@ -107,6 +123,7 @@ class Reason(Enum):
     NOT_COLLECTED = "something that was not collected"
     CHECKSUM = "a checksum that a translation left wrong"
     FAR_END = "the network beyond the cluster"
+    CLOUD = "the cloud under the nodes"
 
 
 class Errno(Enum):
@@ -126,7 +143,8 @@ class Stop(Struct, frozen=True, kw_only=True):
     """Why and where a packet ended. `detail` is a clause for a reader; `device` the interface
     concerned; `address` the destination or neighbour that could not be reached;
     `rule` and `where` the rule's text and
-    chain when one decided; `limit` the MTU that was exceeded."""
+    chain when one decided; `limit` the MTU that was exceeded; `suspicion` the cause, where what
+    stopped the packet knows it."""
 
     disposition: Disposition
     reason: Reason
@@ -137,6 +155,7 @@ class Stop(Struct, frozen=True, kw_only=True):
     rule: str = ""
     where: str = ""
     limit: int = 0
+    suspicion: Suspicion | None = None
 
 
 class Resolve(Struct, frozen=True):
