@@ -1,10 +1,17 @@
 #!/bin/sh
 # Prints the network state of a node's host namespace and of its pods' namespaces.
 #
-#   agent.sh [--host PATH] [--pod NS/NAME=UID]... [--netns NS/NAME=PATH]... [--conntrack-limit N]
+#   agent.sh [--host PATH] [--pod NS/NAME=UID]... [--netns NS/NAME=PATH]... [--pod-logs FOLDER]
+#            [--conntrack-limit N] [--pack]
 #
 # Needs sh, iproute2 and iptables; uses nft, ipset, conntrack, ss, bridge, tc and nsenter where they
-# exist. Changes nothing. May be piped into `sh -s -- ARGS`: it never reads its own file.
+# exist. Changes nothing. May be piped into `sh -s -- ARGS`: it never reads its own file, and needs
+# no end of its input. --pod-logs names kubelet's folder of logs, whose entries NAMESPACE_POD_UID
+# stand for all pods of the node when no API server can be asked.
+#
+# With --pack the output is a line "skoop-pack gzip", "skoop-pack cksum" or "skoop-pack plain", then
+# what follows below: as gzip, which carries length and checksum; or with a last line
+# "skoop-cksum SUM LENGTH" as cksum(1) computes them; or as it is. The status is the agent's.
 #
 # Output: a line "skoop-agent 1 TOKEN", then chunks that begin with a line "@TOKEN WORD ..." (the
 # newline before it belongs to the mark, not to the text). TOKEN is random, so no text can forge it:
@@ -317,12 +324,25 @@ share() {
     done
 }
 
-main() {
-    HOST=; PODS=; FILES=
+# Kubelet's log folders, NAMESPACE_POD_UID, as --pod arguments. A pod that has ended leaves its folder
+# behind for a while, so one without process is no news.
+pods_of_logs() {
+    for DIR in "$1"/*_*_*; do
+        NAME=${DIR##*/}
+        safe "$NAME" || continue
+        UID_=${NAME##*_}; NAME=${NAME%_*}
+        process_of "$UID_"
+        [ -z "$FOUND" ] || PODS="$PODS ${NAME%%_*}/${NAME#*_}=$UID_"
+    done
+}
+
+options() {
     while [ $# -gt 0 ]; do
         case $1 in
+            --pack) shift; continue ;;
             --host) HOST=$2 ;;
             --conntrack-limit) CONNTRACK_LIMIT=$2 ;;
+            --pod-logs) LOGS=$2 ;;
             --pod) safe "${2%%=*}" && safe "${2#*=}" && PODS="$PODS $2" ;;
             --netns) safe "${2%%=*}" && PATHS="$PATHS
 $2" ;;
@@ -331,13 +351,20 @@ $2" ;;
         [ $# -ge 2 ] || { echo "agent.sh: $1 needs a value" >&2; exit 2; }
         shift 2
     done
+}
+
+main() (
+    printf "skoop-agent 1 %s\n" "$TOKEN"
+    HOST=; PODS=; LOGS=; PATHS=; IP=; TC=
+    options "$@"
     find_tool ip && IP=$TOOL
     find_tool tc && TC=$TOOL
     [ -n "$IP" ] || { echo "agent.sh: ip (iproute2) is not installed" >&2; exit 3; }
     backends
     FILES=${HOST:-/proc/self/ns/net}
-    if [ -n "$PODS" ]; then
+    if [ -n "$PODS$LOGS" ]; then
         find_processes
+        [ -z "$LOGS" ] || pods_of_logs "$LOGS"
         for POD in $PODS; do
             process_of "${POD#*=}"
             [ -z "$FOUND" ] || FILES="$FILES
@@ -372,11 +399,31 @@ collect host" || { echo "agent.sh: cannot enter $HOST" >&2; exit 4; }
         cat "$FOLDER/pods"
     fi
     mark end
-}
+) </dev/null
 
-PATHS=; IP=; TC=
+# $1 one word that names a packer and is its function; the rest are the agent's arguments, whose
+# status is kept.
+packed() {
+    WITH=$1; shift
+    printf "skoop-pack %s\n" "$WITH"
+    { RC=$({ { main "$@" 3>&- 4>&-; printf "%s" $? >&4; } | "as_$WITH" 4>&- >&3; } 4>&1); } 3>&1
+    return "${RC:-1}"
+}
+as_gzip() { gzip -1; }
+# The cat makes of stdout a pipe, which can be opened once more.
+as_cksum() {
+    { tee /proc/self/fd/3 | { SUM=$(cksum); printf "\nskoop-cksum %s\n" "$SUM" >&3; }; } 3>&1 | cat
+}
+as_plain() { cat; }
+
 TOKEN=$(cat /proc/sys/kernel/random/uuid 2>/dev/null)
 [ ${#TOKEN} -ge 32 ] || TOKEN=$(od -An -N16 -tx1 /dev/urandom | tr -d " \n")
 [ -n "$TOKEN" ] || { echo "agent.sh: no source of randomness" >&2; exit 5; }
-printf "skoop-agent 1 %s\n" "$TOKEN"
-main "$@"
+case " $* " in
+    *" --pack "*)
+        if have gzip; then packed gzip "$@"
+        elif have cksum && have tee; then packed cksum "$@"
+        else packed plain "$@"; fi ;;
+    *) main "$@" ;;
+esac
+exit

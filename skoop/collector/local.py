@@ -7,16 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from skoop.collector.document import parse_agent_output
+from skoop.collector.script import agent_script
 from skoop.errors import AccessError, UsageError
 from skoop.snapshot import NodeDocument
 
 _NETNS_FOLDERS = (Path("/run/netns"), Path("/var/run/netns"))
 _TIMEOUT = 120
-
-
-def agent_script() -> str:
-    """The text of agent.sh, to be piped into `sh -s -- ARGUMENTS` on a node."""
-    return (Path(__file__).parent / "agent.sh").read_text(encoding="utf-8")
 
 
 def collect_node(

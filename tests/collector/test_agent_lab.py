@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from skoop.collector.document import parse_agent_output
-from skoop.collector.local import agent_script, collect_node
+from skoop.collector.local import collect_node
+from skoop.collector.packing import unpack
+from skoop.collector.script import agent_input, agent_script
 from skoop.errors import AccessError, UsageError
 from skoop.model.address import parse_ip
 from skoop.snapshot import NamespaceKind, decode_document, encode_document, namespaces
@@ -208,3 +210,74 @@ def test_a_pod_is_found_by_its_uid(
     assert pod.inode == Path(f"/proc/{pod_process.pid}/ns/net").stat().st_ino
     assert '"ifname":"lo"' in pod.outputs["ip -j -d link"].stdout
     assert [note.split(":")[0] for note in document.notes] == ["pod shop/gone"]
+
+
+@pytest.fixture
+def tools(tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """A PATH like an image's that lacks some programs."""
+    for folder in ("/usr/local/sbin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"):
+        for tool in sorted(Path(folder).glob("*")):
+            link = tmp_path / tool.name
+            if tool.name not in request.param and not link.is_symlink():
+                link.symlink_to(tool)
+    return str(tmp_path)
+
+
+def packed_run(shell: tuple[str, ...], path: str) -> subprocess.CompletedProcess[bytes]:
+    """The agent as exec runs it: all on standard input, which stays open. Its own PATH additions
+    are taken out, so that only `path` counts."""
+    script = agent_input([]).replace(b"PATH=$PATH:/usr/local/sbin:", b"PATH=$PATH:/nonexistent:")
+    script = script.replace(b"/nonexistent:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin", b"/none")
+    with subprocess.Popen(
+        (*shell, "-s"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"PATH": path, "SKOOP_SHELL": " ".join(shell)},
+        executable=shutil.which(shell[0]),
+    ) as process:
+        assert process.stdin and process.stdout and process.stderr
+        process.stdin.write(script)
+        process.stdin.flush()
+        out, err = process.stdout.read(), process.stderr.read()
+        return subprocess.CompletedProcess(shell, process.wait(timeout=20), out, err)
+
+
+@pytest.mark.parametrize(
+    ("tools", "how"),
+    [((), b"gzip"), (("gzip",), b"cksum"), (("gzip", "cksum"), b"plain")],
+    indirect=["tools"],
+    ids=["gzip", "cksum", "plain"],
+)
+def test_packed_as_the_image_can(shell: tuple[str, ...], tools: str, how: bytes) -> None:
+    if shell[0] == "busybox" and how != b"gzip":
+        pytest.skip("this busybox has gzip and cksum inside")
+    done = packed_run(shell, tools)
+    assert done.stdout.startswith(b"skoop-pack " + how + b"\n"), done.stderr
+    document = parse_agent_output(unpack(done.stdout, "k1"), "k1", "agent")
+    assert document.namespaces[0].kind is NamespaceKind.HOST
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("tools", [("ip", "busybox")], indirect=True, ids=["no ip"])
+def test_an_image_without_iproute2_says_so(tools: str) -> None:
+    done = packed_run(("dash",), tools)
+    assert done.returncode == 3
+    assert b"iproute2" in done.stderr
+
+
+def test_pods_are_found_by_their_log_folders(
+    pod_process: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    for name in (f"shop_web-0_{UID}", "shop_gone_ffffffff-1111-4222-8333-000000000000", "junk"):
+        (tmp_path / name).mkdir()
+    done = subprocess.run(
+        ["sh", "-s", "--", "--pod-logs", str(tmp_path)],
+        input=agent_script().encode(),
+        capture_output=True,
+        check=True,
+    )
+    document = parse_agent_output(done.stdout, "k1", "agent")
+    pods = [dump for dump in document.namespaces if dump.kind is NamespaceKind.POD]
+    assert [(pod.namespace, pod.pod, pod.uid) for pod in pods] == [("shop", "web-0", UID)]
+    assert document.notes == ()
