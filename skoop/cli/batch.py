@@ -15,6 +15,7 @@ from skoop.cli.query import EXIT_CODES
 from skoop.errors import SkoopError, UsageError
 from skoop.model.diagnosis import Diagnosis
 from skoop.model.request import Request
+from skoop.report.convert import to_document
 from skoop.report.json import batch_error, batch_line
 
 
@@ -71,7 +72,7 @@ def _answer_line(
     except Exception as error:  # noqa: BLE001 - a defect in one answer must not lose the others
         message = f"skoop failed: {type(error).__name__}: {error}."
         return batch_error(query.id, message), SkoopError.exit_code
-    return batch_line(query.id, diagnosis), EXIT_CODES[diagnosis.verdict]
+    return batch_line(query.id, to_document(diagnosis)), EXIT_CODES[diagnosis.verdict]
 
 
 def _identity(line: str) -> str | int | None:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from skoop.cli.options import ListFormat, NoColor, OutputFile, OutputFormats
+from skoop.cli.options import ListFormat, NoColor, OutputFile, OutputFormats, Quiet, Verbose
 
 if TYPE_CHECKING:
+    from skoop.cli.output import Shown
     from skoop.model.request import Request
 
 
@@ -48,6 +49,8 @@ def diagnose(
     cluster_cidr: Annotated[str, typer.Option(help="Instead of what is detected.")] = "",
     output: OutputFormats = None,
     output_file: OutputFile = "",
+    verbose: Verbose = False,
+    quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
     """Say whether SRC can reach DST, and if not, why.
@@ -55,6 +58,7 @@ def diagnose(
     Exit code: 0 reachable; 1 unreachable or partial; 2 bad usage; 3 cannot be decided from what
     was collected; 4 skoop could not look.
     """
+    from skoop.cli.output import Shown
     from skoop.model.request import Overrides, Request
 
     refuse_live(kubeconfig, context)
@@ -68,7 +72,11 @@ def diagnose(
         raise typer.Exit(_batch(batch, common, snapshot, demo))
     if demo and not common.src and not common.dst:
         common = _shown_question(demo, common)
-    _answer(common, snapshot, demo, output or ["text"], output_file, no_color=no_color)
+    shown = Shown(
+        formats=tuple(output or ["text"]), output_file=output_file, no_color=no_color,
+        verbose=verbose, quiet=quiet,
+    )  # fmt: skip
+    _answer(common, snapshot, demo, shown)
 
 
 def _batch(file: str, common: Request, snapshot: str, demo_name: str) -> int:
@@ -106,6 +114,8 @@ def demo(
     name: Annotated[str, typer.Argument(metavar="[NAME]", help="Which one; none: list.")] = "",
     output: OutputFormats = None,
     output_file: OutputFile = "",
+    verbose: Verbose = False,
+    quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
     """Diagnose a broken cluster that is shipped with skoop; without a NAME list them (-o json)."""
@@ -116,28 +126,25 @@ def demo(
         rows: list[dict[str, object]] = [{"name": one.name, "shows": one.shows} for one in demos()]
         write_list(_list_format(output), ("name", "shows"), rows)
         return
+    from skoop.cli.output import Shown
     from skoop.model.request import Request
 
-    request = _shown_question(name, Request(src="", dst=""))
-    _answer(request, "", name, output or ["text"], output_file, no_color=no_color)
+    shown = Shown(
+        formats=tuple(output or ["text"]), output_file=output_file, no_color=no_color,
+        verbose=verbose, quiet=quiet,
+    )  # fmt: skip
+    _answer(_shown_question(name, Request(src="", dst="")), "", name, shown)
 
 
-def _answer(
-    request: Request,
-    snapshot: str,
-    demo_name: str,
-    formats: list[str],
-    output_file: str,
-    *,
-    no_color: bool,
-) -> None:
+def _answer(request: Request, snapshot: str, demo_name: str, shown: Shown) -> None:
     from skoop.cli.output import check_output, deliver
     from skoop.cli.query import EXIT_CODES, check_request, open_session
+    from skoop.report.convert import to_document
 
-    check_output(formats, output_file)
+    check_output(shown)
     request = check_request(request)
     diagnosis = open_session(snapshot, demo_name, request.provider).diagnose(request)
-    deliver(diagnosis, formats, output_file, no_color=no_color)
+    deliver(to_document(diagnosis), shown)
     raise typer.Exit(EXIT_CODES[diagnosis.verdict])
 
 

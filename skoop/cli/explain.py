@@ -73,7 +73,7 @@ def _write_page(finding: type[Finding]) -> None:
     from skoop.report.page import Page
 
     doc = finding.explain()
-    page = Page(render_options(no_color=False))
+    page = Page(render_options())
     page.line(f"{finding.code} {finding.name} ({finding.level.value})", style="bold")
     page.line(doc.title)
     for heading, text in (

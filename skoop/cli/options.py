@@ -34,4 +34,8 @@ OutputFile = Annotated[
 NoColor = Annotated[
     bool, typer.Option("--no-color", help="Plain text. So does NO_COLOR, and a pipe.")
 ]
+Verbose = Annotated[
+    bool, typer.Option("-v", "--verbose", help="Show every step with the rule that decided it.")
+]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="One line: the verdict and why.")]
 AsList = Annotated[ListFormat, typer.Option("-o", "--output", help="How to show the list.")]

@@ -7,13 +7,13 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from skoop.cli.options import ListFormat
 from skoop.errors import UsageError
 
 if TYPE_CHECKING:
-    from skoop.model.diagnosis import Diagnosis
+    from skoop.report.document import ResultDoc
     from skoop.report.options import RenderOptions
 
 _MAX_WIDTH = 120
@@ -42,44 +42,70 @@ def remark(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
-def render_options(*, no_color: bool) -> RenderOptions:
-    """The width of the terminal, 80 in a pipe; colour on a terminal that wants it."""
-    from skoop.report.options import RenderOptions
+class Shown(NamedTuple):
+    """How the user wants to see an answer: the flags, as given."""
 
-    wants_color = not no_color and not os.environ.get("NO_COLOR")
+    formats: tuple[str, ...] = ("text",)
+    output_file: str = ""
+    no_color: bool = False
+    verbose: bool = False
+    quiet: bool = False
+
+
+def render_options(shown: Shown | None = None) -> RenderOptions:
+    """The width of the terminal, 80 in a pipe; colour on a terminal that wants it; plain letters
+    where lines cannot be drawn. Raises UsageError for flags that exclude each other."""
+    from skoop.report.options import Detail, RenderOptions
+
+    shown = shown or Shown()
+    if shown.verbose and shown.quiet:
+        raise UsageError("--verbose and --quiet exclude each other.")
+    detail = Detail.VERBOSE if shown.verbose else Detail.QUIET if shown.quiet else Detail.NORMAL
+    wants_color = not shown.no_color and not os.environ.get("NO_COLOR")
     can_color = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     width = min(shutil.get_terminal_size((80, 24)).columns, _MAX_WIDTH)
-    return RenderOptions(width=width, color=wants_color and can_color)
+    return RenderOptions(
+        width=width, color=wants_color and can_color, ascii=not _draws_lines(), detail=detail
+    )
 
 
-def check_output(formats: Sequence[str], output_file: str) -> None:
+def _draws_lines() -> bool:
+    try:
+        "│├└─→✔✘".encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def check_output(shown: Shown) -> None:
     """Raises UsageError for what `deliver` could not write; to be called before any work."""
     from skoop.report import check_format
 
-    for name in formats:
+    render_options(shown)
+    for name in shown.formats:
         check_format(name)
-    if len(formats) > 1 and not output_file:
+    if len(shown.formats) > 1 and not shown.output_file:
         raise UsageError(
             "Several -o need --output-file NAME: each format is written to NAME with its own "
             "ending."
         )
 
 
-def deliver(
-    diagnosis: Diagnosis, formats: Sequence[str], output_file: str, *, no_color: bool
-) -> None:
-    """Write the diagnosis in every format asked for, to stdout or to files."""
+def deliver(result: ResultDoc, shown: Shown) -> None:
+    """Write the result in every format asked for, to stdout or to files. Files are not for a
+    terminal: no colour, and of its own width."""
     from skoop.report import FORMATS, render
     from skoop.report.options import RenderOptions
 
-    for name in formats:
-        if not output_file:
-            emit(render(name, diagnosis, render_options(no_color=no_color)))
+    options = render_options(shown)
+    for name in shown.formats:
+        if not shown.output_file:
+            emit(render(name, result, options))
             continue
-        path = Path(output_file)
-        if len(formats) > 1:
+        path = Path(shown.output_file)
+        if len(shown.formats) > 1:
             path = path.with_suffix(FORMATS[name][1])
-        write_file(path, render(name, diagnosis, RenderOptions()))
+        write_file(path, render(name, result, RenderOptions(detail=options.detail)))
 
 
 def write_file(path: Path, text: str) -> None:
@@ -101,6 +127,6 @@ def write_list(
         return
     from skoop.report.page import Page
 
-    page = Page(render_options(no_color=False))
+    page = Page(render_options())
     page.table(columns, [tuple(str(row[column]) for column in columns) for row in rows])
     emit(page.text())

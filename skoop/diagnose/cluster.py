@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from skoop.cluster.detect.facts import ClusterFacts
 from skoop.diagnose.world import Machine, World
-from skoop.model.address import Family
+from skoop.model.address import Family, format_ip
 from skoop.model.diagnosis import Endpoint, EndpointKind, NotChecked
 from skoop.model.kube import Inventory
 from skoop.netstack.iptables import parse
@@ -83,6 +83,17 @@ class Cluster(Struct, frozen=True):
                     ip=ip, node=name, port=port,
                 )  # fmt: skip
         return Endpoint(kind=EndpointKind.NODE, name=name, ip=ip, node=name, port=port)
+
+    def address_of(self, namespace_id: str) -> str:
+        """A namespace's address by the API: its pod's or its node's first; "" when not known."""
+        kind, _, name = namespace_id.partition("/")
+        if kind == "pod":
+            pod = self.inventory.pod(*name.partition("/")[::2])
+            addresses = pod.ips if pod else ()
+        else:
+            node = self.inventory.node(name) if kind == "node" else None
+            addresses = node.internal_ips if node else ()
+        return format_ip(*addresses[0]) if addresses else ""
 
     def nodes_with(self, family: Family, address: int) -> tuple[str, ...]:
         """The nodes that own an address, by their own namespaces."""

@@ -69,8 +69,15 @@ class Diagnostor:
             summary=summarise(case.ends, case.port, settled, suspicions),
             outcomes=self._outcomes(settled),
             suspicions=suspicions,
-            path=path_of(trace for row in settled.rows for trace in row.traces[:2]),
-            traces=tuple(trace for row in settled.rows for trace in row.traces),
+            path=path_of(
+                (trace for row in settled.rows for trace in row.traces[:2]),
+                self._cluster.address_of,
+            ),
+            traces=tuple(
+                replace(trace, branch=branch)
+                for branch, row in enumerate(settled.rows)
+                for trace in row.traces
+            ),
             not_checked=(
                 *self._cluster.notes, *_undecided_rules(settled), *_out_of_sight(settled),
                 *_ways_in(clients, settled, destination),
@@ -172,26 +179,30 @@ class Diagnostor:
 
     def _outcomes(self, settled: Settled) -> tuple[BranchOutcome, ...]:
         """A row per outcome that can be told apart, the heaviest first."""
-        merged: dict[object, tuple[float, Row]] = {}
-        for row in settled.rows:
-            weight, first = merged.get(visible(row), (0.0, row))
-            merged[visible(row)] = (weight + row.weight, first)
-        outcomes = [self._outcome(weight, row) for weight, row in merged.values()]
+        merged: dict[object, list[int]] = {}
+        for branch, row in enumerate(settled.rows):
+            merged.setdefault(visible(row), []).append(branch)
+        outcomes = [
+            replace(
+                self._outcome(settled.rows[branches[0]]),
+                weight=round(sum(settled.rows[branch].weight for branch in branches), 6),
+                branches=tuple(branches),
+            )
+            for branches in merged.values()
+        ]
         outcomes.sort(key=lambda outcome: -outcome.weight)
         return tuple(outcomes)
 
-    def _outcome(self, weight: float, row: Row) -> BranchOutcome:
-        weight = round(weight, 6)
+    def _outcome(self, row: Row) -> BranchOutcome:
         if row.at is None:
-            return BranchOutcome(weight=weight, result=row.result)
+            return BranchOutcome(weight=row.weight, result=row.result)
         ip = format_ip(row.at.family, row.at.dst)
-        if not row.server:
-            outside = Endpoint(kind=EndpointKind.EXTERNAL, name=ip, ip=ip, port=row.at.dport)
-            seen = format_ip(row.at.family, row.at.src)
-            return BranchOutcome(weight=weight, result=row.result, server=outside, seen_source=seen)
-        server = self._cluster.endpoint_at(row.server, ip, row.at.dport)
+        if row.server:
+            server = self._cluster.endpoint_at(row.server, ip, row.at.dport)
+        else:
+            server = Endpoint(kind=EndpointKind.EXTERNAL, name=ip, ip=ip, port=row.at.dport)
         seen = format_ip(row.at.family, row.at.src)
-        return BranchOutcome(weight=weight, result=row.result, server=server, seen_source=seen)
+        return BranchOutcome(weight=row.weight, result=row.result, server=server, seen_source=seen)
 
 
 def _with_port(endpoint: Endpoint, port: int) -> Endpoint:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from skoop.model.diagnosis import PacketPath, PathLink, PathNode, PathNodeKind
 from skoop.model.trace import Hop, Trace
@@ -10,24 +10,26 @@ from skoop.model.trace import Hop, Trace
 _KINDS = {"node": PathNodeKind.NODE, "pod": PathNodeKind.POD}
 
 
-def path_of(traces: Iterable[Trace]) -> PacketPath:
-    """One graph for all traces; equal links of several branches appear once."""
+def path_of(traces: Iterable[Trace], address_of: Callable[[str], str]) -> PacketPath:
+    """One graph for all traces; equal links of several branches appear once. `address_of` gives a
+    namespace's address by its id, "" when it has none."""
     nodes: dict[str, PathNode] = {}
     links: dict[PathLink, None] = {}
     for trace in traces:
         for hop in trace.hops:
-            nodes.setdefault(hop.node, _node(hop.node))
+            if hop.node not in nodes:
+                nodes[hop.node] = _node(hop.node, address_of(hop.node))
         for here, there in zip(trace.hops, trace.hops[1:], strict=False):
             links[_link(trace, here, there)] = None
     return PacketPath(tuple(nodes.values()), tuple(links))
 
 
-def _node(namespace_id: str) -> PathNode:
+def _node(namespace_id: str, ip: str) -> PathNode:
     kind, _, rest = namespace_id.partition("/")
     space, slash, name = rest.partition("/")
     if not slash:
         space, name = "", rest
-    return PathNode(namespace_id, _KINDS.get(kind, PathNodeKind.EXTERNAL), name, space)
+    return PathNode(namespace_id, _KINDS.get(kind, PathNodeKind.EXTERNAL), name, space, ip)
 
 
 def _link(trace: Trace, here: Hop, there: Hop) -> PathLink:

@@ -107,12 +107,14 @@ class Suspicion(Struct, frozen=True, kw_only=True):
 class BranchOutcome(Struct, frozen=True, kw_only=True):
     """What the client observes on one branch. `weight` is the share of connections, 0..1;
     `server` is who answers (None when nobody does); `seen_source` is the client's address as that
-    server sees it, "" when none does."""
+    server sees it, "" when none does; `branches` are the numbers that the traces which lead here
+    carry."""
 
     weight: float
     result: Result
     server: Endpoint | None = None
     seen_source: str = ""
+    branches: tuple[int, ...] = ()
 
 
 class NotChecked(Struct, frozen=True):

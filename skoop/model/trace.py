@@ -58,10 +58,12 @@ class Hop(Struct, frozen=True):
 
 
 class Trace(Struct, frozen=True):
-    """One packet's way. `weight` is the share of connections that take it, 0..1."""
+    """One packet's way. `weight` is the share of connections that take it, 0..1; `branch` numbers
+    the way its conversation goes: traces with the same number are packets of one conversation."""
 
     direction: Direction
     purpose: str
     weight: float
     disposition: Disposition
     hops: tuple[Hop, ...]
+    branch: int = 0

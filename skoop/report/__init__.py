@@ -1,6 +1,7 @@
 """A diagnosis as text, JSON or a drawing.
 
-A format is a module with `render(diagnosis, options) -> str` and one line in `FORMATS`.
+A format is a module with `render(result, options) -> str` and one line in `FORMATS`. A result is
+the document that `-o json` prints, so that one written earlier can be shown in every format.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from skoop.errors import UsageError
-from skoop.model.diagnosis import Diagnosis
+from skoop.report.document import ResultDoc
 from skoop.report.options import RenderOptions
 
 FORMATS = {
@@ -21,11 +22,11 @@ FORMATS = {
 """Name: the module, imported when used, and the ending of its files."""
 
 
-def render(name: str, diagnosis: Diagnosis, options: RenderOptions) -> str:
-    """The diagnosis in one format, ending with a line break. Raises UsageError for other names."""
+def render(name: str, result: ResultDoc, options: RenderOptions) -> str:
+    """The result in one format, ending with a line break. Raises UsageError for other names."""
     check_format(name)
     module = import_module(FORMATS[name][0])
-    text: str = module.render(diagnosis, options)
+    text: str = module.render(result, options)
     return text
 
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from skoop.model.diagnosis import Diagnosis
-from skoop.report.graph import drawing, title
+from skoop.report.document import ResultDoc
+from skoop.report.graph import STOP, drawing, title
 from skoop.report.options import RenderOptions
 
+_BLAMED = ' {style.stroke: "#cc0000"}'
+_STOP = ' {shape: page; style.font-color: "#cc0000"}'
 
-def render(diagnosis: Diagnosis, options: RenderOptions) -> str:
+
+def render(result: ResultDoc, options: RenderOptions) -> str:
     """A D2 diagram; nothing in `options` applies."""
     del options
-    nodes, edges = drawing(diagnosis)
-    lines = ["direction: right", f"title: {_quote((title(diagnosis),))} {{near: top-center}}"]
-    for node in nodes:
-        style = ' {style.stroke: "#cc0000"}' if node.blamed else ""
+    drawn = drawing(result)
+    lines = ["direction: right", f"title: {_quote((title(result),))} {{near: top-center}}"]
+    for node in drawn.nodes:
+        style = _STOP if node.kind == STOP else _BLAMED if node.blamed else ""
         lines.append(f"{node.key}: {_quote(node.lines)}{style}")
-    for edge in edges:
+    for edge in drawn.edges:
         style = " {style.stroke-dash: 4}" if edge.back else ""
-        lines.append(f"{edge.source} -> {edge.target}: {_quote(edge.lines)}{style}")
+        label = f": {_quote(edge.lines)}" if edge.lines else ""
+        lines.append(f"{edge.source} -> {edge.target}{label}{style}")
     return "\n".join([*lines, ""])
 
 

@@ -72,12 +72,14 @@ class SuspicionDoc(Struct, frozen=True):
 
 
 class OutcomeDoc(Struct, frozen=True):
-    """What the client observes on one branch; `weight` is the share of connections."""
+    """What the client observes; `weight` is the share of connections, `branches` are those of the
+    traces that lead here."""
 
     weight: Share
     result: str
     server: EndpointDoc | None
     seen_source: str
+    branches: tuple[int, ...] = ()
 
 
 class PathNodeDoc(Struct, frozen=True):
@@ -132,13 +134,14 @@ class HopDoc(Struct, frozen=True):
 
 
 class TraceDoc(Struct, frozen=True):
-    """One packet's way, there or back."""
+    """One packet's way, there or back. Traces of one `branch` are packets of one conversation."""
 
     direction: str
     purpose: str
     weight: Share
     disposition: str
     hops: tuple[HopDoc, ...]
+    branch: int = 0
 
 
 class NotCheckedDoc(Struct, frozen=True):

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from skoop.model.diagnosis import Diagnosis
-from skoop.report.graph import drawing, title
+from skoop.report.document import ResultDoc
+from skoop.report.graph import STOP, drawing, title
 from skoop.report.options import RenderOptions
 
+_STYLES = {STOP: ", shape=note, fontcolor=red"}
 
-def render(diagnosis: Diagnosis, options: RenderOptions) -> str:
+
+def render(result: ResultDoc, options: RenderOptions) -> str:
     """A digraph; nothing in `options` applies."""
     del options
-    nodes, edges = drawing(diagnosis)
+    drawn = drawing(result)
     lines = [
         "digraph skoop {",
-        f"  label={_quote((title(diagnosis),))}; labelloc=t; rankdir=LR;",
+        f"  label={_quote((title(result),))}; labelloc=t; rankdir=LR;",
         "  node [shape=box];",
     ]
-    for node in nodes:
-        style = ", color=red, penwidth=2" if node.blamed else ""
+    for node in drawn.nodes:
+        style = _STYLES.get(node.kind, "") + (", color=red, penwidth=2" if node.blamed else "")
         lines.append(f"  {node.key} [label={_quote(node.lines)}{style}];")
-    for edge in edges:
+    for edge in drawn.edges:
         style = ", style=dashed" if edge.back else ""
         lines.append(f"  {edge.source} -> {edge.target} [label={_quote(edge.lines)}{style}];")
     return "\n".join([*lines, "}", ""])

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from skoop.model.diagnosis import Diagnosis
-from skoop.report.graph import drawing, title
+from skoop.report.document import ResultDoc
+from skoop.report.graph import STOP, drawing, title
 from skoop.report.options import RenderOptions
 
+_CLASSES = (
+    "  classDef blamed stroke:#c00,stroke-width:3px",
+    "  classDef stop stroke:#c00,color:#c00,stroke-dasharray:4",
+)
 _PLAIN = frozenset(" .,:/-_+*()")
 
 
-def render(diagnosis: Diagnosis, options: RenderOptions) -> str:
+def render(result: ResultDoc, options: RenderOptions) -> str:
     """A flowchart; nothing in `options` applies."""
     del options
-    nodes, edges = drawing(diagnosis)
-    lines = ["flowchart LR", f"  %% {_comment(title(diagnosis))}"]
-    for node in nodes:
-        style = ":::blamed" if node.blamed else ""
+    drawn = drawing(result)
+    lines = ["flowchart LR", f"  %% {_comment(title(result))}"]
+    for node in drawn.nodes:
+        style = ":::stop" if node.kind == STOP else ":::blamed" if node.blamed else ""
         lines.append(f"  {node.key}[{_quote(node.lines)}]{style}")
-    for edge in edges:
+    for edge in drawn.edges:
         arrow = "-.->" if edge.back else "-->"
-        lines.append(f"  {edge.source} {arrow}|{_quote(edge.lines)}| {edge.target}")
-    return "\n".join([*lines, "  classDef blamed stroke:#c00,stroke-width:3px", ""])
+        label = f"|{_quote(edge.lines)}|" if edge.lines else ""
+        lines.append(f"  {edge.source} {arrow}{label} {edge.target}")
+    return "\n".join([*lines, *_CLASSES, ""])
 
 
 def _quote(lines: tuple[str, ...]) -> str:

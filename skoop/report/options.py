@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 from msgspec import Struct
 
 
+class Detail(Enum):
+    """How much of the answer is shown as text."""
+
+    QUIET = "one line"
+    NORMAL = "verdict, path, causes"
+    VERBOSE = "every step with its rule"
+
+
 class RenderOptions(Struct, frozen=True):
-    """`width` is in columns. Colour is only ever an addition: no meaning hangs on it."""
+    """`width` is in columns. Colour is only ever an addition: no meaning hangs on it. `ascii` is
+    for terminals that cannot draw lines. `detail` applies to text."""
 
     width: int = 80
     color: bool = False
+    ascii: bool = False
+    detail: Detail = Detail.NORMAL
 
 
 def clean(text: str) -> str:

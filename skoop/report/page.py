@@ -37,8 +37,10 @@ class Page:
         """An empty line."""
         self._console.print()
 
-    def line(self, text: str, *, label: str = "", indent: int = 0, style: str = "") -> None:
-        """Wrapped text after a label; further lines stand under its first word.
+    def line(
+        self, text: str, *, label: str = "", hang: str = "", indent: int = 0, style: str = ""
+    ) -> None:
+        """Wrapped text after a label; further lines stand under its first word, or after `hang`.
 
         A line break in `text` is shown as \\n, so that no name can begin a line of its own.
         """
@@ -47,7 +49,11 @@ class Page:
         for wrapped in Text(clean(text), style=style).wrap(self._console, room, overflow="fold"):
             wrapped.rstrip()
             self._write(Text(lead) + wrapped)
-            lead = " " * len(lead)
+            lead = " " * indent + hang if hang else " " * len(lead)
+
+    def unwrapped(self, text: str) -> None:
+        """One line, however long."""
+        self._write(Text(clean(text)))
 
     def quote(self, text: str, *, label: str, indent: int, style: str = "") -> None:
         """A tool's output after a label: its line breaks stay, and each line has the label."""

@@ -33,12 +33,14 @@ def build() -> dict[str, Any]:
     (result, error), parts = msgspec.json.schema_components((ResultDoc, ErrorDoc))
     for (part, name), values in _CLOSED.items():
         parts[part]["properties"][name]["enum"] = [one.value for one in values]
-    return {
+    schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Result of skoop diagnose -o json",
         "oneOf": [result, error],
         "$defs": {name: parts[name] for name in sorted(parts)},
     }
+    plain: dict[str, Any] = json.loads(json.dumps(schema))  # a default () becomes a list
+    return plain
 
 
 def published() -> dict[str, Any]:

@@ -1,28 +1,27 @@
-"""The report for a person: the verdict, the cause, the way there and back."""
+"""The report for a person: the verdict, the path, the causes; every step when asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from skoop.model.diagnosis import BranchOutcome, Diagnosis, Endpoint, Suspicion
-from skoop.model.disposition import Direction, Level, Verdict
-from skoop.report.options import RenderOptions
+from skoop.report.document import OutcomeDoc, ResultDoc, SuspicionDoc
+from skoop.report.options import Detail, RenderOptions
 from skoop.report.page import Page
+from skoop.report.picture import picture
 from skoop.report.text_traces import write_traces
+from skoop.report.words import WAYS, endpoint_at, full_name, question, share, some
 
 _VERDICT_STYLES = {
-    Verdict.REACHABLE: "bold green",
-    Verdict.UNREACHABLE: "bold red",
-    Verdict.PARTIAL: "bold yellow",
-    Verdict.UNKNOWN: "bold magenta",
+    "reachable": "bold green",
+    "unreachable": "bold red",
+    "partial": "bold yellow",
+    "unknown": "bold magenta",
 }
-_LEVEL_STYLES = {
-    Level.FATAL: "bold red",
-    Level.CRITICAL: "red",
-    Level.WARNING: "yellow",
-    Level.INFO: "",
-}
-_WAYS = {Direction.FORWARD: "on the way there", Direction.RETURN: "on the way back"}
+_LEVEL_STYLES = {"fatal": "bold red", "critical": "red", "warning": "yellow"}
+_ROLE_STYLES = {
+    "place": "bold", "bad": "bold red", "good": "green", "unknown": "magenta", "event": "",
+    "share": "",
+}  # fmt: skip
 _MAX_ROWS = 12
 """Branches listed one by one; more are counted by what the client gets."""
 _MAX_ASIDES = 10
@@ -33,50 +32,62 @@ _COMMANDS = (
 )  # fmt: skip
 
 
-def render(diagnosis: Diagnosis, options: RenderOptions) -> str:
-    """The whole report, ending with a line break."""
+def render(result: ResultDoc, options: RenderOptions) -> str:
+    """The report as `options.detail` asks for it, ending with a line break."""
+    if options.detail is Detail.QUIET:
+        return one_line(result)
     page = Page(options)
-    _write_verdict(page, diagnosis)
-    _write_suspicions(page, diagnosis)
-    if len(diagnosis.outcomes) > 1:
-        _write_outcomes(page, diagnosis.outcomes)
-    write_traces(page, diagnosis)
-    if diagnosis.not_checked:
-        page.heading("Not checked")
-        for skipped in diagnosis.not_checked:
-            page.line(f"{skipped.what}: {skipped.why}", label="- ", indent=2)
-    if diagnosis.assumptions:
-        page.heading("Assumed")
-        for assumption in diagnosis.assumptions:
-            page.line(assumption, label="- ", indent=2)
+    page.line(
+        f"{result.verdict.upper()}: {question(result)}", style=_VERDICT_STYLES[result.verdict]
+    )
+    page.line(result.summary)
+    _write_picture(page, result, options)
+    _write_suspicions(page, result)
+    if options.detail is Detail.VERBOSE:
+        _write_outcomes(page, result.outcomes)
+        write_traces(page, result)
+    _write_remarks(page, result)
     return page.text()
 
 
-def _write_verdict(page: Page, diagnosis: Diagnosis) -> None:
-    verdict, target, protocol = diagnosis.verdict, diagnosis.destination, diagnosis.protocol
-    way = f"port {target.port}/{protocol}" if target.port else f"({protocol})"
-    page.line(
-        f"{verdict.value.upper()}: {diagnosis.source} -> {target} {way}",
-        style=_VERDICT_STYLES[verdict],
-    )
-    page.line(diagnosis.summary)
+def one_line(result: ResultDoc) -> str:
+    """ "PARTIAL: pod ... reaches ... on 67% of connections; ..." for `--quiet`."""
+    page = Page(RenderOptions())
+    page.unwrapped(f"{result.verdict.upper()}: {result.summary}")
+    return page.text()
 
 
-def _endpoint(one: Endpoint) -> str:
-    """ "service shop/api (10.96.0.20) port 80"."""
-    ip = f" ({one.ip})" if one.ip and one.ip != one.name else ""
-    return f"{one}{ip}" + (f" port {one.port}" if one.port else "")
+def _write_picture(page: Page, result: ResultDoc, options: RenderOptions) -> None:
+    lines = picture(result, ascii_only=options.ascii)
+    if not lines:
+        return
+    page.heading("Path")
+    for line in lines:
+        page.line(
+            line.text, label="  " + line.lead, hang="  " + line.hang, style=_ROLE_STYLES[line.role]
+        )
 
 
-def _write_suspicions(page: Page, diagnosis: Diagnosis) -> None:
-    blocking = [one for one in diagnosis.suspicions if one.blocking]
+def _write_remarks(page: Page, result: ResultDoc) -> None:
+    if result.not_checked:
+        page.heading("Not checked")
+        for skipped in result.not_checked:
+            page.line(f"{skipped.what}: {skipped.why}", label="- ", indent=2)
+    if result.assumptions:
+        page.heading("Assumed")
+        for assumption in result.assumptions:
+            page.line(assumption.text, label="- ", indent=2)
+
+
+def _write_suspicions(page: Page, result: ResultDoc) -> None:
+    blocking = [one for one in result.suspicions if one.blocking]
     if blocking:
         page.heading("Cause" if len(blocking) == 1 else "Causes, the most likely first")
         _write_numbered(page, blocking, 1)
-    elif diagnosis.verdict in (Verdict.UNREACHABLE, Verdict.PARTIAL):
+    elif result.verdict in ("unreachable", "partial"):
         page.heading("Cause")
-        page.line("None that skoop knows by name; the last step below is what stops it.", indent=2)
-    asides = [one for one in diagnosis.suspicions if not one.blocking]
+        page.line("None that skoop knows by name; the path shows what stops it.", indent=2)
+    asides = [one for one in result.suspicions if not one.blocking]
     if asides:
         page.heading("Also noticed (does not stop this traffic)")
         _write_numbered(page, asides[:_MAX_ASIDES], len(blocking) + 1)
@@ -84,20 +95,20 @@ def _write_suspicions(page: Page, diagnosis: Diagnosis) -> None:
             page.line(f"... and {len(asides) - _MAX_ASIDES} more in -o json", indent=2)
 
 
-def _write_numbered(page: Page, suspicions: Iterable[Suspicion], first: int) -> None:
+def _write_numbered(page: Page, suspicions: Iterable[SuspicionDoc], first: int) -> None:
     for number, one in enumerate(suspicions, first):
         if number > first:
             page.gap()
         _write_suspicion(page, one, number)
 
 
-def _write_suspicion(page: Page, one: Suspicion, number: int) -> None:
-    place = f"{one.where.kind} {one.where.name}, {_WAYS[one.direction]}"
+def _write_suspicion(page: Page, one: SuspicionDoc, number: int) -> None:
+    place = f"{one.node.kind} {one.node.name}, {WAYS[one.direction]}"
     page.line(
-        f"{one.name} on {place} ({one.level.value})",
+        f"{one.name} on {place} ({one.level})",
         label=f"{number}. ",
         indent=2,
-        style=_LEVEL_STYLES[one.level],
+        style=_LEVEL_STYLES.get(one.level, ""),
     )
     page.line(one.message, indent=5)
     if one.why:
@@ -129,47 +140,26 @@ def is_command(line: str) -> bool:
     return line.startswith("    ") or (bool(words) and words[0].split("-")[0] in _COMMANDS)
 
 
-def _write_outcomes(page: Page, outcomes: tuple[BranchOutcome, ...]) -> None:
-    page.heading(f"What clients get ({len(outcomes)} possible ways)")
+def _write_outcomes(page: Page, outcomes: tuple[OutcomeDoc, ...]) -> None:
+    page.heading("What clients get")
     if len(outcomes) <= _MAX_ROWS:
         rows = [_outcome_row(one) for one in outcomes]
         page.table(("share", "result", "answered by", "client seen as"), rows)
         return
-    groups: dict[str, list[BranchOutcome]] = {}
+    groups: dict[str, list[OutcomeDoc]] = {}
     for one in outcomes:
-        groups.setdefault(one.result.value, []).append(one)
+        groups.setdefault(one.result, []).append(one)
     rows = [_group_row(result, members) for result, members in groups.items()]
     page.table(("share", "ways", "result", "answered by", "client seen as"), rows)
 
 
-def _outcome_row(one: BranchOutcome) -> tuple[str, ...]:
-    server = _endpoint(one.server) if one.server else "nobody"
-    return (share(one.weight), one.result.value, server, one.seen_source or "-")
+def _outcome_row(one: OutcomeDoc) -> tuple[str, ...]:
+    server = endpoint_at(one.server) if one.server else "nobody"
+    return (share(one.weight), one.result, server, one.seen_source or "-")
 
 
-def _group_row(result: str, members: list[BranchOutcome]) -> tuple[str, ...]:
-    weight = sum(one.weight for one in members)
-    servers = _some([_name(one.server) for one in members if one.server]) or "nobody"
-    seen = _some([one.seen_source for one in members if one.seen_source]) or "-"
+def _group_row(result: str, members: list[OutcomeDoc]) -> tuple[str, ...]:
+    weight = min(sum(one.weight for one in members), 1.0)
+    servers = some([full_name(one.server) for one in members if one.server]) or "nobody"
+    seen = some([one.seen_source for one in members if one.seen_source]) or "-"
     return (share(weight), str(len(members)), result, servers, seen)
-
-
-def _name(one: Endpoint) -> str:
-    return f"{one.namespace}/{one.name}" if one.namespace else one.name
-
-
-def _some(names: list[str]) -> str:
-    """The first few different names, and how many more there are."""
-    different = list(dict.fromkeys(names))
-    more = len(different) - 2
-    return ", ".join(different[:2]) + (f" and {more} more" if more > 0 else "")
-
-
-def share(weight: float) -> str:
-    """ "33.3%", and never a rounded 0% or 100% for what is neither."""
-    percent = weight * 100
-    if 0 < percent < 0.1:
-        return "<0.1%"
-    if 99.9 < percent < 99.9999:
-        return ">99.9%"
-    return f"{percent:.1f}".removesuffix(".0") + "%"

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from skoop.cli.output import render_options
+from skoop.cli.output import Shown, render_options
 
 
 @pytest.mark.parametrize(
@@ -30,10 +30,10 @@ def test_color(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
-    assert render_options(no_color=no_color).color is color
+    assert render_options(Shown(no_color=no_color)).color is color
 
 
 @pytest.mark.parametrize(("columns", "width"), [("60", 60), ("100", 100), ("300", 120)])
 def test_width(columns: str, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", columns)
-    assert render_options(no_color=False).width == width
+    assert render_options().width == width

@@ -9,7 +9,7 @@ import pytest
 
 from skoop.model.diagnosis import Diagnosis, PathNodeKind
 from skoop.model.disposition import Direction, Disposition, Level, Result, Verdict
-from skoop.report.json import to_document
+from skoop.report.convert import to_document
 from tests.diagnose.diagnosed import diagnose
 from tests.diagnose.test_conversation_faults import FAULTS, broken
 from tests.diagnose.worlds import B1, K1, K2, change, cluster, with_link, with_rules

@@ -27,6 +27,8 @@ from skoop.model.diagnosis import (
 from skoop.model.disposition import Direction, Disposition, Result, Verdict
 from skoop.model.packet import EPHEMERAL, Packet, Proto
 from skoop.model.trace import Evidence, Hop, Step, StepKind, Trace
+from skoop.report.convert import to_document
+from skoop.report.document import ResultDoc
 
 GOLDEN = Path(__file__).parent / "golden"
 WEB, VIP, API1, API2 = "10.244.0.5", "10.96.0.20", "10.244.1.7", "10.244.0.9"
@@ -109,6 +111,7 @@ def partial() -> Diagnosis:
         Direction.FORWARD, "", 0.5, Disposition.DELIVERED,
         (first_hop(), k1_hop(TO_API2, "cni0"),
          Hop("pod/shop/api-1", "eth0", "", TO_API2, TO_API2, (server,))),
+        branch=1,
     )  # fmt: skip
     reply, undone = tcp(API2, WEB, -1, 8080), tcp(VIP, WEB, -1, 80)
     back = Trace(
@@ -119,6 +122,7 @@ def partial() -> Diagnosis:
                    "10.96.0.20:80 again"),)),
          Hop("pod/shop/web-7c9f8-x2x4p", "eth0", "", undone, undone,
              (step(StepKind.DELIVER, "reaches the client's socket"),))),
+        branch=1,
     )  # fmt: skip
     links = (
         PathLink(NODES[0].id, NODES[1].id, "veth", "eth0", "veth3a1b", ASKED, Direction.FORWARD),
@@ -159,8 +163,10 @@ def partial() -> Diagnosis:
         protocol="tcp",
         summary="50% of connections get no answer: k1 drops what it sends to pods on k2.",
         outcomes=(
-            BranchOutcome(weight=0.5, result=Result.TIMEOUT, server=BACKENDS[0]),
-            BranchOutcome(weight=0.5, result=Result.OK, server=BACKENDS[1], seen_source=WEB),
+            BranchOutcome(weight=0.5, result=Result.TIMEOUT, server=BACKENDS[0], branches=(0,)),
+            BranchOutcome(
+                weight=0.5, result=Result.OK, server=BACKENDS[1], seen_source=WEB, branches=(1,)
+            ),
         ),
         suspicions=(cause, aside),
         path=PacketPath(NODES, links),
@@ -206,8 +212,9 @@ def many() -> Diagnosis:
             (first_hop(),
              Hop(f"node/{one.node}", "eth0", "", TO_API1, TO_API1,
                  (stop,) if result is Result.TIMEOUT else ())),
+            branch=branch,
         )
-        for one, result in zip(backends, results, strict=True)
+        for branch, (one, result) in enumerate(zip(backends, results, strict=True))
     ]  # fmt: skip
     cause = FilterDrop.suspect(
         where=Where("node", "node-000"),
@@ -226,9 +233,9 @@ def many() -> Diagnosis:
         outcomes=tuple(
             BranchOutcome(
                 weight=1 / 200, result=result, server=one if result is Result.OK else None,
-                seen_source=WEB if result is Result.OK else "",
+                seen_source=WEB if result is Result.OK else "", branches=(branch,),
             )
-            for one, result in zip(backends, results, strict=True)
+            for branch, (one, result) in enumerate(zip(backends, results, strict=True))
         ),
         suspicions=(cause,),
         traces=tuple(traces),
@@ -267,11 +274,11 @@ def hostile() -> Diagnosis:
     )
 
 
-EXAMPLES = {one.__name__: one() for one in (partial, reachable, many, hostile)}
+EXAMPLES = {one.__name__: to_document(one()) for one in (partial, reachable, many, hostile)}
 
 
 @pytest.fixture
-def examples() -> dict[str, Diagnosis]:
+def examples() -> dict[str, ResultDoc]:
     return EXAMPLES
 
 

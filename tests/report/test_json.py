@@ -9,8 +9,8 @@ import pytest
 
 import skoop
 from skoop.findings import find
-from skoop.model.diagnosis import Diagnosis
 from skoop.report import render, schema
+from skoop.report.document import ResultDoc
 from skoop.report.json import batch_error, batch_line
 from skoop.report.options import RenderOptions
 
@@ -27,7 +27,7 @@ def validator() -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(schema.published())
 
 
-def result(examples: dict[str, Diagnosis], name: str) -> dict:
+def result(examples: dict[str, ResultDoc], name: str) -> dict:
     return json.loads(render("json", examples[name], RenderOptions()))
 
 
