@@ -151,9 +151,8 @@ LIMITS = (
     "may drop what is larger than the other end's MTU.\n"
     "- **VLAN filtering bridges, bonds' and VRFs' own rules, WireGuard, Geneve, IPv6 tunnels "
     "and multicast** are not modelled.\n"
-    "- **nftables and IPVS as written by kube-proxy are walked or declared, not audited.** "
-    "Only iptables rules are compared with what the Services ask for. IPVS itself is not "
-    "walked.\n"
+    "- **IPVS** is declared, not walked. The rules of kube-proxy's iptables and nftables modes are "
+    "compared with what the Services ask for.\n"
     "- **NetworkPolicy** is not evaluated: what a CNI enforces with iptables, nftables or "
     "ipset is walked like any rule."
 )

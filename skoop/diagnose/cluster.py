@@ -13,8 +13,11 @@ from skoop.model.address import Family, format_ip
 from skoop.model.diagnosis import Endpoint, EndpointKind, NotChecked
 from skoop.model.kube import Inventory
 from skoop.netstack.iptables import parse
+from skoop.netstack.state import Namespace
 from skoop.plugin.base import ClusterView, Expectation, Plugin
 from skoop.service.iptables import ProxyRules, compile_rules
+from skoop.service.nftables import NftRules
+from skoop.service.nftables import compile_rules as compile_nft
 
 
 class Expected:
@@ -32,26 +35,45 @@ class Expected:
 
 
 class Programmed:
-    """kube-proxy's iptables rules of each node, read for comparison when first asked for."""
+    """kube-proxy's rules of each node, read for comparison when first asked for."""
 
     def __init__(self, machines: Mapping[str, Machine]) -> None:
         self._machines = machines
         self._read: dict[tuple[str, Family], ProxyRules | None] = {}
+        self._read_nft: dict[tuple[str, Family], NftRules | None] = {}
+
+    def nftables(self, node: str, family: Family) -> NftRules | None:
+        """A node's table of nftables mode; None when its rules were not collected."""
+        key = (node, family)
+        if key not in self._read_nft:
+            host = self._host(node)
+            texts = [each.text for each in host.rulesets if each.engine == "nft"] if host else []
+            source = f"nft of node {node}"
+            read = compile_nft(texts[0] if texts else "", family, source) if host else None
+            self._read_nft[key] = read
+        return self._read_nft[key]
 
     def on(self, node: str, family: Family) -> ProxyRules | None:
-        """The rules of a node; None when they were not collected."""
+        """A node's rules of iptables mode; None when they were not collected."""
         key = (node, family)
         if key not in self._read:
             self._read[key] = self._compile(node, family)
         return self._read[key]
 
     def _compile(self, node: str, family: Family) -> ProxyRules | None:
+        host = self._host(node)
+        if host is None:
+            return None
+        texts = [each.text for each in host.rulesets if each.family is family]
+        ours = [text for text in texts if "KUBE-SERVICES" in text] or texts or [""]
+        return compile_rules(parse(ours[0], f"iptables of node {node}"))
+
+    def _host(self, node: str) -> Namespace | None:
+        """A node's own namespace, if all of its rules are known."""
         machine = self._machines.get(node)
         if machine is None or any(gap.part == "rulesets" for gap in machine.host.gaps):
             return None
-        texts = [each.text for each in machine.host.rulesets if each.family is family]
-        ours = [text for text in texts if "KUBE-SERVICES" in text] or texts or [""]
-        return compile_rules(parse(ours[0], f"iptables of node {node}"))
+        return machine.host
 
 
 class Cluster(Struct, frozen=True):

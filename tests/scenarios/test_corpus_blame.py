@@ -63,11 +63,6 @@ RIGHT = {
     "vtep-mac-changed": right("mac-mismatch neighbour-wrong-mac fdb-stale", "k1 k2 k3"),
 }
 HARMLESS = {"stale-vip-on-lo", "mark-masq-everything"}
-REMAINS = {
-    "nft-masquerade-flushed-0035": "kube-proxy's nftables rules are not held against the API yet",
-    "nft-masquerade-flushed-0048": "kube-proxy's nftables rules are not held against the API yet",
-}
-"""Probes whose cause is not named first yet."""
 
 
 def changed(name: str) -> list[corpus.Asked]:
@@ -105,7 +100,7 @@ def test_the_injected_fault_is_the_first_suspicion(name: str) -> None:
     wrong = [
         f"{one.probe}: {[(s.name, s.where.name) for s in one.diagnosis.suspicions[:3]]}"
         for one in judged
-        if one.probe.id not in REMAINS and not is_right(one, name)
+        if not is_right(one, name)
     ]
     assert not wrong, "\n".join(wrong)
 
@@ -120,15 +115,3 @@ def test_what_it_stops_is_blamed_on_it_as_blocking(name: str) -> None:
         and not one.diagnosis.suspicions[0].blocking
     ]
     assert not wrong, "\n".join(wrong)
-
-
-@pytest.mark.parametrize(
-    "identity",
-    [
-        pytest.param(identity, marks=pytest.mark.xfail(reason=reason, strict=True))
-        for identity, reason in REMAINS.items()
-    ],
-)
-def test_what_remains(identity: str) -> None:
-    name = identity.rpartition("-")[0]
-    assert all(is_right(one, name) for one in changed(name) if one.probe.id == identity)

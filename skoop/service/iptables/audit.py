@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 
 from skoop.model.trace import Evidence
 from skoop.netstack.iptables.parse import Tables
+from skoop.service.difference import Difference, DifferenceKind
 from skoop.service.iptables import names
 from skoop.service.iptables.backends import audit_choice, audit_endpoint
 from skoop.service.iptables.base import audit_base, has_rules
-from skoop.service.iptables.difference import Difference, DifferenceKind
 from skoop.service.iptables.entries import audit_entries
-from skoop.service.iptables.plan import PortPlan
 from skoop.service.iptables.rules import Line, ProxyRules, compile_rules
+from skoop.service.plan import PortPlan
 from skoop.service.view import ServiceEndpoint
 
 
@@ -56,16 +56,16 @@ def _choices(plan: PortPlan) -> dict[str, tuple[ServiceEndpoint, ...]]:
     """The chains that choose an endpoint on this node, with their endpoints."""
     found = {}
     if plan.usable.cluster:
-        found[plan.chain(names.CLUSTER)] = plan.usable.cluster
+        found[names.chain_of(plan, names.CLUSTER)] = plan.usable.cluster
     uses_local = plan.internal_local or (plan.external_local and plan.external)
     if plan.usable.local and uses_local:
-        found[plan.chain(names.LOCAL)] = plan.usable.local
+        found[names.chain_of(plan, names.LOCAL)] = plan.usable.local
     return found
 
 
 def _marks_internal(plan: PortPlan, rules: ProxyRules) -> Iterator[Difference]:
     """Packets to the ClusterIP that are no pod's are marked."""
-    chain = plan.chain(names.LOCAL if plan.internal_local else names.CLUSTER)
+    chain = names.chain_of(plan, names.LOCAL if plan.internal_local else names.CLUSTER)
     if not plan.internal or not (plan.masquerade_all or plan.detects_local):
         return
     lines = rules.lines("nat", chain)
@@ -82,7 +82,7 @@ def _marks_internal(plan: PortPlan, rules: ProxyRules) -> Iterator[Difference]:
 
 def _external_chain(plan: PortPlan, rules: ProxyRules) -> Iterator[Difference]:
     """KUBE-EXT: masquerade under policy Cluster, short circuits under Local, then the endpoints."""
-    chain = plan.chain(names.EXTERNAL)
+    chain = names.chain_of(plan, names.EXTERNAL)
     lines = rules.lines("nat", chain)
     if not lines:
         state = "is empty" if rules.has_chain("nat", chain) else "does not exist"
@@ -97,7 +97,11 @@ def _external_chain(plan: PortPlan, rules: ProxyRules) -> Iterator[Difference]:
         yield _missing(plan, rules, kind, chain, message, text)
     if plan.external_local:
         yield from _short_circuits(plan, rules, lines)
-    wanted = plan.chain(names.LOCAL) if plan.external_local else plan.chain(names.CLUSTER)
+    wanted = (
+        names.chain_of(plan, names.LOCAL)
+        if plan.external_local
+        else names.chain_of(plan, names.CLUSTER)
+    )
     if plan.outside and not _jumps(lines, wanted):
         kind = DifferenceKind.CHAIN_EMPTY
         message = f"traffic from outside to {plan.name} is not translated"
@@ -108,7 +112,7 @@ def _short_circuits(
     plan: PortPlan, rules: ProxyRules, lines: tuple[Line, ...]
 ) -> Iterator[Difference]:
     """Under externalTrafficPolicy Local, pods and the node itself still use every endpoint."""
-    cluster = plan.chain(names.CLUSTER)
+    cluster = names.chain_of(plan, names.CLUSTER)
     of_node = [line for line in lines if line.source_local]
     of_pods = [line for line in lines if not line.source_local]
     present = {
@@ -118,7 +122,7 @@ def _short_circuits(
     }
     for who, found in present.items():
         if not found:
-            chain = plan.chain(names.EXTERNAL)
+            chain = names.chain_of(plan, names.EXTERNAL)
             message = f"{who} does not bypass externalTrafficPolicy Local of {plan.name}"
             text = f"{chain} lacks a rule that leads {who} to {cluster}"
             kind = DifferenceKind.SHORT_CIRCUIT_MISSING
@@ -127,9 +131,11 @@ def _short_circuits(
 
 def _firewall_chain(plan: PortPlan, rules: ProxyRules) -> Iterator[Difference]:
     """KUBE-FW: every source range leads on to KUBE-EXT."""
-    chain = plan.chain(names.FIREWALL)
+    chain = names.chain_of(plan, names.FIREWALL)
     onward = [
-        line for line in rules.lines("nat", chain) if line.target == plan.chain(names.EXTERNAL)
+        line
+        for line in rules.lines("nat", chain)
+        if line.target == names.chain_of(plan, names.EXTERNAL)
     ]
     allowed = {line.source_prefix for line in onward}
     missing = [str(each) for each in plan.ranges if each not in allowed]

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from skoop.model.address import format_ip
 from skoop.model.trace import Evidence
+from skoop.service.difference import Difference, DifferenceKind
 from skoop.service.iptables import names
-from skoop.service.iptables.difference import Difference, DifferenceKind
-from skoop.service.iptables.plan import PortPlan
 from skoop.service.iptables.rules import Line, ProxyRules
+from skoop.service.plan import PortPlan
 from skoop.service.view import ServiceEndpoint
 
 
@@ -30,7 +30,7 @@ def audit_choice(
         message = f"the chain of {plan.name} is empty, so it is not translated"
         yield _about(plan, DifferenceKind.CHAIN_EMPTY, chain, message, Evidence(where, text))
         return
-    expected = {plan.endpoint_chain(each): each for each in wanted}
+    expected = {names.endpoint_of(plan, each): each for each in wanted}
     for target, endpoint in expected.items():
         if target not in choices:
             message = f"{plan.name} does not send to {endpoint.who}"
@@ -47,7 +47,7 @@ def audit_endpoint(
     plan: PortPlan, rules: ProxyRules, endpoint: ServiceEndpoint
 ) -> Iterator[Difference]:
     """Compare an endpoint's own chain: its translation and its mark for hairpins."""
-    chain = plan.endpoint_chain(endpoint)
+    chain = names.endpoint_of(plan, endpoint)
     where = f"{rules.tables.source} nat"
     lines = rules.lines("nat", chain)
     translations = [line for line in lines if line.target == "DNAT"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from skoop.model.trace import Evidence
+from skoop.service.difference import Difference, DifferenceKind
 from skoop.service.iptables import names
-from skoop.service.iptables.difference import Difference, DifferenceKind
 from skoop.service.iptables.rules import ProxyRules
 
 # (table, built-in chain, chain of kube-proxy, what its absence does)

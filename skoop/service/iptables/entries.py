@@ -7,18 +7,18 @@ from collections.abc import Iterator, Mapping
 from skoop.model.address import format_ip
 from skoop.model.kube import Address
 from skoop.model.trace import Evidence
+from skoop.service.difference import Difference, DifferenceKind
 from skoop.service.iptables import names
-from skoop.service.iptables.difference import Difference, DifferenceKind
-from skoop.service.iptables.plan import PortPlan
 from skoop.service.iptables.rules import Key, Line, ProxyRules
+from skoop.service.plan import PortPlan
 from skoop.service.view import Via
 
 
 def audit_entries(plan: PortPlan, rules: ProxyRules) -> Iterator[Difference]:
     """Every address of a Service port: to which chain it leads, and whether it is refused."""
-    internal = plan.chain(names.LOCAL if plan.internal_local else names.CLUSTER)
-    external = plan.chain(names.EXTERNAL)
-    guarded = plan.chain(names.FIREWALL) if plan.guarded else external
+    internal = names.chain_of(plan, names.LOCAL if plan.internal_local else names.CLUSTER)
+    external = names.chain_of(plan, names.EXTERNAL)
+    guarded = names.chain_of(plan, names.FIREWALL) if plan.guarded else external
     for address in plan.cluster_ips:
         yield from _entry(plan, rules, Via.CLUSTER_IP, address, internal if plan.internal else "")
         yield from _filter(plan, rules, rules.internal_filter, _key(plan, address), plan.internal)

@@ -6,6 +6,7 @@ from base64 import b32encode
 from hashlib import sha256
 
 from skoop.model.kube import Service, ServicePort
+from skoop.service.plan import PortPlan
 from skoop.service.view import ServiceEndpoint, port_name
 
 SERVICES = "KUBE-SERVICES"
@@ -31,6 +32,16 @@ def service_chain(prefix: str, service: Service, port: ServicePort) -> str:
 def endpoint_chain(service: Service, port: ServicePort, endpoint: ServiceEndpoint) -> str:
     """ "KUBE-SEP-..." of one endpoint of a Service port."""
     return ENDPOINT + _digest(port_name(service, port) + port.protocol.lower() + str(endpoint))
+
+
+def chain_of(plan: PortPlan, prefix: str) -> str:
+    """The name of one of a plan's chains."""
+    return service_chain(prefix, plan.service, plan.port)
+
+
+def endpoint_of(plan: PortPlan, endpoint: ServiceEndpoint) -> str:
+    """The name of the chain of one of a plan's endpoints."""
+    return endpoint_chain(plan.service, plan.port, endpoint)
 
 
 def _digest(text: str) -> str:

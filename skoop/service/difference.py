@@ -34,6 +34,13 @@ class DifferenceKind(Enum):
     REJECT_STALE = "rejected or dropped although endpoints exist"
     REJECT_MISSING = "not rejected or dropped although no endpoint may be used"
     SOURCE_RANGE_WRONG = "source ranges differ"
+    HAIRPIN_ENTRY_MISSING = "hairpin connection missing"
+    CLUSTER_IP_UNLISTED = "ClusterIP missing from the set of ClusterIPs"
+    NODE_ADDRESS_UNLISTED = "NodePorts are not served on the node's address"
+    AFFINITY_BROKEN = "session affinity is not kept"
+    SHARE_WRONG = "shares of the endpoints are wrong"
+    RULE_FOREIGN = "a rule that kube-proxy does not write"
+    RULE_ORDER = "rules in another order"
 
 
 class Difference(Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""What the rules of one node should hold for each Service port."""
+"""What the rules of one node should hold for each Service port, in iptables and nftables mode."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from skoop.model.address import Family, Prefix
+from skoop.model.address import Family, Prefix, format_ip
 from skoop.model.kube import Address, Inventory, Service, ServicePort
 from skoop.model.trace import Evidence
 from skoop.service.config import ProxyConfig
 from skoop.service.endpoints import collect
 from skoop.service.expected import detects_local, place_of, uses_cluster_endpoints
-from skoop.service.iptables import names
 from skoop.service.programmed import addresses_of, not_programmed
 from skoop.service.topology import Usable, externally_accessible, usable_endpoints
 from skoop.service.view import ServiceEndpoint, Via, port_name
@@ -20,7 +19,8 @@ from skoop.service.view import ServiceEndpoint, Via, port_name
 
 class PortPlan(Struct, frozen=True, kw_only=True):
     """One Service port on one node. `ranges` are the source ranges of this family; `detects_local`
-    says that kube-proxy tells pods' packets from others."""
+    says that kube-proxy tells pods' packets from others, by `pod_ranges` where it does so by
+    address; `node_ips` are the node's own addresses of this family that the API knows."""
 
     service: Service
     port: ServicePort
@@ -33,6 +33,9 @@ class PortPlan(Struct, frozen=True, kw_only=True):
     external: bool
     masquerade_all: bool
     detects_local: bool
+    node: str = ""
+    node_ips: tuple[Address, ...] = ()
+    pod_ranges: tuple[Prefix, ...] = ()
 
     @property
     def name(self) -> str:
@@ -43,6 +46,24 @@ class PortPlan(Struct, frozen=True, kw_only=True):
     def protocol(self) -> str:
         """ "tcp"."""
         return self.port.protocol.lower()
+
+    @property
+    def sticky(self) -> bool:
+        """sessionAffinity is ClientIP."""
+        return self.service.session_affinity == "ClientIP"
+
+    @property
+    def admitted(self) -> tuple[str, ...]:
+        """The sources that may use the load balancer IPs, as text. Where a range holds the node
+        itself, the load balancer IPs are let in too: a node that owns one talks to it from it."""
+        listed = [
+            format_ip(self.family, each.network) if each.length == each.family.bits else str(each)
+            for each in self.ranges
+        ]
+        node = self.node_ips[:1]
+        if any(each.contains(value) for each in self.ranges for _, value in node):
+            listed += [format_ip(*each) for each in self.load_balancer_ips]
+        return tuple(sorted(listed))
 
     @property
     def internal_local(self) -> bool:
@@ -66,7 +87,7 @@ class PortPlan(Struct, frozen=True, kw_only=True):
 
     @property
     def guarded(self) -> bool:
-        """Whether a KUBE-FW chain stands before the load balancer IPs."""
+        """Whether source ranges guard the load balancer IPs (a KUBE-FW or firewall- chain)."""
         return self.usable.anywhere and bool(self.load_balancer_ips) and bool(self.ranges)
 
     @property
@@ -75,14 +96,6 @@ class PortPlan(Struct, frozen=True, kw_only=True):
         uses_local = self.internal_local or (self.external_local and self.external)
         local = self.usable.local if uses_local else ()
         return tuple(dict.fromkeys(self.usable.cluster + local))
-
-    def chain(self, prefix: str) -> str:
-        """The name of one of its chains."""
-        return names.service_chain(prefix, self.service, self.port)
-
-    def endpoint_chain(self, endpoint: ServiceEndpoint) -> str:
-        """The name of an endpoint's chain."""
-        return names.endpoint_chain(self.service, self.port, endpoint)
 
     def evidence(self, endpoint: ServiceEndpoint) -> Evidence:
         """What the API says about an endpoint."""
@@ -118,6 +131,10 @@ def _plan(
     family: Family,
     config: ProxyConfig,
 ) -> PortPlan:
+    machine = inventory.node(node)
+    ranges = machine.pod_cidrs if machine and config.detect_local_mode == "NodeCIDR" else ()
+    if config.detect_local_mode == "ClusterCIDR":
+        ranges = config.cluster_cidrs
     collected = collect(inventory, service, port, family, node=node)
     usable = usable_endpoints(
         collected.endpoints,
@@ -136,4 +153,7 @@ def _plan(
         external=externally_accessible(service, port, family),
         masquerade_all=config.masquerade_all,
         detects_local=detects_local(config, family),
+        node=node,
+        node_ips=tuple(ip for ip in (machine.internal_ips if machine else ()) if ip[0] is family),
+        pod_ranges=tuple(each for each in ranges if each.family is family),
     )

@@ -1,0 +1,213 @@
+"""The chains that every Service depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from skoop.model.trace import Evidence
+from skoop.netstack.nft.priority import priority_of
+from skoop.service.difference import Difference, DifferenceKind
+from skoop.service.nftables import names
+from skoop.service.nftables.rules import Line, NftRules
+from skoop.service.nftables.wanted import masqueraded_sources
+from skoop.service.plan import PortPlan
+
+_PORT = "meta l4proto . th dport"
+_NEW = "ct state new jump "
+_REFUSES = "Services without endpoints are not refused"
+_GUARDS = "source ranges are not enforced"
+
+# chain -> (hook, its lines, what their absence does)
+_HOOKED = {
+    "nat-prerouting": (
+        "prerouting", ("jump services",), "packets from pods and from outside are not translated",
+    ),
+    "nat-output": ("output", ("jump services",), "packets of the node itself are not translated"),
+    "nat-postrouting": (
+        "postrouting", ("jump masquerading",), "marked packets are not masqueraded",
+    ),
+    "filter-prerouting-pre-dnat": ("prerouting", (f"{_NEW}firewall-check",), _GUARDS),
+    "filter-output-pre-dnat": ("output", (f"{_NEW}firewall-check",), f"{_GUARDS} locally"),
+    "filter-input": (
+        "input", (f"{_NEW}nodeport-endpoints-check", f"{_NEW}service-endpoints-check"), _REFUSES,
+    ),
+    "filter-forward": ("forward", (f"{_NEW}service-endpoints-check",), _REFUSES),
+    "filter-output": ("output", (f"{_NEW}service-endpoints-check",), f"{_REFUSES} locally"),
+}  # fmt: skip
+_BEFORE = {"filter-prerouting-pre-dnat", "filter-output-pre-dnat"}
+
+
+def has_rules(rules: NftRules) -> bool:
+    """Whether kube-proxy's rules are there at all."""
+    return rules.exists and names.SERVICE_IPS in rules.maps
+
+
+def audit_base(rules: NftRules, sample: PortPlan | None) -> Iterator[Difference]:
+    """Missing hooks, lookups, marks and masquerading. `sample` is any plan of the node: it tells
+    whose packets are masqueraded."""
+    if not has_rules(rules):
+        text = f"table {names.TABLE} " + ("is empty" if rules.exists else "does not exist")
+        message = "kube-proxy has no rules here: no Service is translated"
+        yield _difference(DifferenceKind.NO_RULES, "", message, rules.evidence("", text))
+        return
+    for chain, (hook, wanted, effect) in _HOOKED.items():
+        yield from _hooked(rules, chain, hook, wanted, effect)
+    yield from _lookups(rules)
+    yield from _masquerading(rules)
+    yield from _order(rules)
+    if sample is not None and not rules.by_chains:
+        yield from _cluster_ip_mark(rules, sample)
+
+
+def _hooked(
+    rules: NftRules, chain: str, hook: str, wanted: tuple[str, ...], effect: str
+) -> Iterator[Difference]:
+    base = rules.base.get(chain)
+    kind = DifferenceKind.HOOK_MISSING
+    if base is None or base.hook != hook:
+        state = f"hangs on {base.hook}" if base else "hangs on no hook"
+        evidence = rules.evidence(chain, f"chain {chain} {state}")
+        yield _difference(kind, chain, f"chain {chain} {state}: {effect}", evidence)
+        return
+    if chain in _BEFORE and priority_of(base.prio) >= _translation(rules):
+        evidence = rules.evidence(chain, f"priority {base.prio}")
+        message = f"chain {chain} runs after the translation: {effect}"
+        yield _difference(kind, chain, message, evidence)
+    have = [line.canonical for line in rules.lines(chain)]
+    for line in wanted:
+        if line not in have:
+            evidence = rules.evidence(chain, f"no rule like: {line}")
+            yield _difference(kind, chain, f"{chain} lacks a jump: {effect}", evidence)
+    for each in rules.lines(chain):
+        yield from _foreign(rules, chain, each, wanted)
+
+
+def _translation(rules: NftRules) -> int:
+    base = rules.base.get("nat-prerouting")
+    return priority_of(base.prio) if base else -100
+
+
+def _foreign(
+    rules: NftRules, chain: str, line: Line, wanted: tuple[str, ...]
+) -> Iterator[Difference]:
+    """Another line in one of kube-proxy's own chains that decides about packets."""
+    decides = line.canonical.split()[-1:] in (["drop"], ["reject"], ["accept"], ["return"])
+    if line.canonical not in wanted and decides:
+        message = f"a rule in kube-proxy's chain {chain} is not its own"
+        evidence = rules.evidence(chain, line.text)
+        yield _difference(DifferenceKind.RULE_FOREIGN, chain, message, evidence)
+
+
+def _lookups(rules: NftRules) -> Iterator[Difference]:
+    word = rules.word
+    to = f"{word} daddr . {_PORT} vmap"
+    for chain, ending, also, effect in (
+        (names.SERVICES, f"{to} @{names.SERVICE_IPS}", "", "no Service is translated"),
+        (names.SERVICES, f"{_PORT} vmap @{names.NODE_PORTS}", "", "NodePorts are not translated"),
+        ("service-endpoints-check", f"{to} @{names.NO_ENDPOINT_IPS}", "", _REFUSES),
+        ("nodeport-endpoints-check", f"{_PORT} vmap @{names.NO_ENDPOINT_PORTS}", "", _REFUSES),
+        ("firewall-check", f"{to} @{names.FIREWALL_IPS}", "", _GUARDS),
+        ("reject-chain", "reject", "reject with", f"{_REFUSES} but dropped or passed"),
+    ):
+        lines = rules.lines(chain)
+        if any(_does(line, ending) or (also and also in line.canonical) for line in lines):
+            decisive = [line for line in lines if _stops(line) and not _does(line, ending)]
+            for line in decisive[:1]:
+                yield from _foreign(rules, chain, line, ())
+            continue
+        text = lines[0].text if lines else f"no rule like: {ending}"
+        kind = DifferenceKind.HOOK_MISSING
+        message = f"{chain} does not look up what it should: {effect}"
+        yield _difference(kind, chain, message, rules.evidence(chain, text))
+
+
+def _does(line: Line, ending: str) -> bool:
+    """Whether a line is the lookup; for NodePorts behind a condition on the node's addresses."""
+    head = line.canonical.removesuffix(ending)
+    return head != line.canonical and (
+        not head or "@nodeport-ips" in head or "type local" in head or ending == "reject"
+    )
+
+
+def _stops(line: Line) -> bool:
+    return line.canonical.split()[-1:] in (["drop"], ["reject"], ["accept"], ["return"])
+
+
+def _masquerading(rules: NftRules) -> Iterator[Difference]:
+    """What is marked is masqueraded, and what goes back to its sender through the node."""
+    chain = names.MASQUERADING
+    lines = rules.lines(chain)
+    masquerades = [line for line in lines if "masquerade" in line.canonical]
+    marked = [line for line in masquerades if "@" not in line.canonical]
+    if not marked:
+        message = "packets marked for masquerading keep their source, so replies bypass this node"
+        evidence = rules.evidence(chain, "no rule masquerades what is marked")
+        yield _difference(DifferenceKind.MASQUERADE_MISSING, chain, message, evidence)
+    elif not rules.mark:
+        message = "every packet is masqueraded, so servers see this node as the client"
+        kind = DifferenceKind.MASQUERADE_TOO_MUCH
+        yield _difference(kind, chain, message, rules.evidence(chain, marked[0].text))
+    elif not _tests(lines, marked[0], rules.mark):
+        message = f"masquerading does not depend on the mark {rules.mark} as it should"
+        kind = DifferenceKind.MASQUERADE_TOO_MUCH
+        yield _difference(kind, chain, message, rules.evidence(chain, marked[0].text))
+    hairpin = f"@{names.HAIRPINS} masquerade"
+    if not rules.by_chains and not any(hairpin in line.canonical for line in masquerades):
+        message = "pods cannot reach themselves through a Service"
+        evidence = rules.evidence(chain, f"no rule masquerades @{names.HAIRPINS}")
+        yield _difference(DifferenceKind.HAIRPIN_MASQ_MISSING, chain, message, evidence)
+    for line in lines:
+        if _stops(line) and not line.canonical.endswith("return"):
+            yield from _foreign(rules, chain, line, ())
+
+
+def _tests(lines: tuple[Line, ...], masquerade: Line, mark: str) -> bool:
+    """By a condition of its own, or by a rule before it that lets the others go."""
+    if f"meta mark & {mark} != 0x00000000" in masquerade.canonical:
+        return True
+    before = lines[: lines.index(masquerade)]
+    return any(f"meta mark & {mark} == 0" in line.canonical and "return" in line.canonical
+               for line in before)  # fmt: skip
+
+
+def _order(rules: NftRules) -> Iterator[Difference]:
+    """Marks are set before the packet leaves for a Service's chain; ports are rejected before the
+    addresses that nobody has are dropped."""
+    lines = [line.canonical for line in rules.lines(names.SERVICES)]
+    lookups = [n for n, line in enumerate(lines) if f"@{names.SERVICE_IPS}" in line]
+    marks = [n for n, line in enumerate(lines) if line.endswith("mark")]
+    check = [line.canonical for line in rules.lines(names.CLUSTER_IPS_CHECK)]
+    rejects = [n for n, line in enumerate(check) if line.endswith("reject")]
+    drops = [n for n, line in enumerate(check) if line.endswith("drop")]
+    for chain, first, second in (
+        (names.SERVICES, marks, lookups),
+        (names.CLUSTER_IPS_CHECK, rejects, drops),
+    ):
+        if first and second and max(first) > min(second):
+            evidence = rules.evidence(chain, rules.lines(chain)[min(second)].text)
+            message = f"the rules of {chain} stand in another order than kube-proxy's"
+            yield _difference(DifferenceKind.RULE_ORDER, chain, message, evidence)
+
+
+def _cluster_ip_mark(rules: NftRules, sample: PortPlan) -> Iterator[Difference]:
+    """Since 1.36 one rule marks what comes to ClusterIPs and is no pod's."""
+    wanted = masqueraded_sources(sample, rules)
+    marks = [line for line in rules.lines(names.SERVICES) if line.canonical.endswith("mark")]
+    if wanted is None:
+        return
+    line = f"{rules.word} daddr @{names.CLUSTER_IPS} {wanted}mark"
+    if any(each.canonical == line or ("iifname" in line and "iifname" in each.canonical)
+           for each in marks):  # fmt: skip
+        return
+    text = marks[0].text if marks else f"no rule like: {line}"
+    message = "packets to ClusterIPs that do not come from pods keep their source"
+    if marks:
+        message = "packets to ClusterIPs are masqueraded by another rule than kube-proxy's"
+    kind = DifferenceKind.MARK_MASQ_MISSING
+    yield _difference(kind, names.SERVICES, message, rules.evidence(names.SERVICES, text))
+
+
+def _difference(
+    kind: DifferenceKind, chain: str, message: str, evidence: Evidence
+) -> Difference:  # fmt: skip
+    return Difference(kind=kind, service="", chain=chain, message=message, evidence=(evidence,))
