@@ -1,0 +1,11 @@
+"""Which modules a lab of network namespaces needs in the guest."""
+
+LAB = (
+    "veth", "bridge", "br_netfilter", "vxlan", "ipip", "dummy", "nf_conntrack_netlink",
+    "nf_tables", "nft_*", "ip_tables", "ip6_tables", "iptable_*", "ip6table_*", "xt_*",
+    "ipt_REJECT", "ip6t_REJECT", "nf_nat", "ip_set*", "nfnetlink*",
+)  # fmt: skip
+"""Bridges, tunnels and netfilter."""
+
+IPVS = (*LAB, "ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_lc", "ip_vs_sh")
+"""The same with IPVS and its usual schedulers."""
