@@ -1,0 +1,1 @@
+"""Aliyun: what its API says about the network under a cluster."""
