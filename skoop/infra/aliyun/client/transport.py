@@ -117,7 +117,9 @@ def _goes_direct(host: str, no_proxy: str) -> bool:
     bare = name.partition(":")[0]
     for entry in no_proxy.lower().split(","):
         entry = entry.strip().removeprefix("*.").lstrip(".")
-        if entry == "*" or entry and (name == entry or bare == entry or bare.endswith(f".{entry}")):
+        if entry == "*" or (
+            entry and (name == entry or bare == entry or bare.endswith(f".{entry}"))
+        ):
             return True
     return False
 
@@ -134,8 +136,8 @@ def _unreachable(host: str, error: Exception) -> AliyunError:
         why = "its certificate is not trusted, or TLS failed"
     elif isinstance(error, exceptions.NameResolutionError):
         why = "its name is not known"
-    elif isinstance(error, exceptions.TimeoutError):
-        why = "no answer in time"
     elif isinstance(error, exceptions.NewConnectionError):
         why = "it cannot be connected to"
+    elif isinstance(error, exceptions.TimeoutError):
+        why = "no answer in time"
     return Unavailable(f"Cannot reach {host}: {why}.")
