@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 
 from skoop.cluster import decode
+from skoop.cluster.calico import calico_objects
 from skoop.cluster.decode.items import RefusedError
 from skoop.model.diagnosis import NotChecked
 from skoop.model.kube import EndpointSlice, Inventory, build_inventory
@@ -67,6 +68,7 @@ def from_documents(documents: Mapping[str, bytes]) -> Inventory:
             daemon_sets=daemon_sets.objects,
             deployments=deployments.objects,
             service_cidrs=cidrs.objects,
+            calico=calico_objects(documents),
             absent=(
                 *(pods.absent + nodes.absent + services.absent + slices.absent),
                 *(namespaces.absent + policies.absent + config_maps.absent),

@@ -30,11 +30,13 @@ DEFAULT_RULES = {
 
 
 class BridgeConf(Struct, frozen=True):
-    """What a CNI's configuration asks of its bridge. `name` is "" when it names none."""
+    """What a CNI's configuration asks of its bridge. `name` is "" when it names none. `gateways`
+    are those of pods without a bridge, where the pods themselves do not tell."""
 
     name: str = ""
     hairpin: bool = False
     isolation: bool = False
+    gateways: tuple[tuple[Family, int], ...] = ()
 
 
 NO_CONF = BridgeConf()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from skoop.cluster.detect.facts import Cni
 from skoop.plugin.base import Plugin
+from skoop.plugin.calico import CalicoPlugin
+from skoop.plugin.canal import CanalPlugin
 from skoop.plugin.flannel import FlannelPlugin
 from skoop.plugin.linux import LinuxPlugin
 
 _PLUGINS: dict[Cni, type[Plugin]] = {
     Cni.FLANNEL: FlannelPlugin,
-    Cni.CANAL: FlannelPlugin,
+    Cni.CANAL: CanalPlugin,
+    Cni.CALICO: CalicoPlugin,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from skoop.cluster.detect.arguments import component_flag
+from skoop.cluster.detect.calico_facts import CalicoConfig
 from skoop.cluster.detect.facts import UNKNOWN_SOURCE, Fact, FlannelConfig
 from skoop.cluster.detect.kubeproxy import cidrs
 from skoop.model.address import Family, Prefix
@@ -16,10 +17,14 @@ Cidrs = Fact[tuple[Prefix, ...]]
 
 
 def detect_pod_cidrs(
-    inventory: Inventory, proxy: Fact[ProxyConfig], flannel: Fact[FlannelConfig]
+    inventory: Inventory,
+    proxy: Fact[ProxyConfig],
+    flannel: Fact[FlannelConfig],
+    calico: Fact[CalicoConfig] | None = None,
 ) -> tuple[Cidrs, tuple[NotChecked, ...]]:
-    """The pods' ranges: kube-proxy's clusterCIDR, the controller manager's, flannel's, or the union
-    of the nodes' podCIDRs. Sources that contradict each other are noted."""
+    """The pods' ranges: Calico's pools where its IPAM gives out addresses, kube-proxy's
+    clusterCIDR, the controller manager's, flannel's, or the union of the nodes' podCIDRs. Sources
+    that contradict each other are noted; Calico's IPAM does not look at the nodes' podCIDRs."""
     text, pod = component_flag(inventory, "kube-controller-manager", "cluster-cidr")
     manager, notes = _readable(text, pod)
     networks = (flannel.value.network, flannel.value.ipv6_network)
@@ -30,6 +35,9 @@ def detect_pod_cidrs(
         Fact(tuple(each for each in networks if each is not None), flannel.source),
         Fact(tuple(of_nodes), "podCIDRs of the nodes"),
     ]
+    if calico is not None and calico.value.pools:
+        ranges = tuple(pool.cidr for pool in calico.value.pools)
+        candidates = [Fact(ranges, calico.source, calico.certain), *candidates[:2]]
     known = [each for each in candidates if each.value]
     if not known:
         return Fact((), UNKNOWN_SOURCE, certain=False), notes

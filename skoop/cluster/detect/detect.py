@@ -7,6 +7,7 @@ from collections.abc import Mapping, Set
 
 from msgspec import structs
 
+from skoop.cluster.detect.calico import detect_calico
 from skoop.cluster.detect.cidrs import Cidrs, detect_pod_cidrs, detect_service_cidrs
 from skoop.cluster.detect.cni import detect_cni
 from skoop.cluster.detect.facts import BY_USER, ClusterFacts, Cni, Fact, Overrides
@@ -39,17 +40,21 @@ def detect(
     proxy, proxy_notes = detect_proxy(inventory, hosts, iptables_chains)
     proxy = _override_proxy(proxy, overrides)
     flannel, flannel_notes = detect_flannel(inventory)
-    pods, pod_notes = detect_pod_cidrs(inventory, proxy, flannel)
+    calico, calico_notes = detect_calico(inventory)
+    cni = _override_cni(detect_cni(inventory, hosts), overrides)
+    pools = calico if cni.value is Cni.CALICO and not calico.value.host_local else None
+    pods, pod_notes = detect_pod_cidrs(inventory, proxy, flannel, pools)
     services, service_notes = detect_service_cidrs(inventory)
     return ClusterFacts(
-        cni=_override_cni(detect_cni(inventory, hosts), overrides),
+        cni=cni,
         proxy_mode=Fact(proxy.value.mode, proxy.source, proxy.certain),
         proxy=proxy,
         pod_cidrs=_override_cidrs(pods, overrides.cluster_cidr, "--cluster-cidr"),
         service_cidrs=_override_cidrs(services, overrides.service_cidr, "--service-cidr"),
         flannel=flannel,
+        calico=calico,
         cluster_domain=_cluster_domain(inventory, overrides),
-        notes=(*proxy_notes, *flannel_notes, *pod_notes, *service_notes),
+        notes=(*proxy_notes, *flannel_notes, *calico_notes, *pod_notes, *service_notes),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
+from skoop.cluster.detect.calico_facts import CalicoConfig
 from skoop.model.address import Prefix
 from skoop.model.diagnosis import NotChecked
 from skoop.service.config import ProxyConfig, ProxyMode
@@ -68,12 +69,16 @@ class Overrides(Struct, frozen=True, kw_only=True):
     cluster_domain: str = ""
 
 
+UNKNOWN_SOURCE = "nothing in the cluster says so"
+
+
 class ClusterFacts(Struct, frozen=True, kw_only=True):
     """Everything detected.
 
     `proxy` is the configuration that was found, or kube-proxy's defaults with the detected mode;
     its `cluster_cidrs` are only those kube-proxy itself was given, which is what its rules use.
-    `flannel` holds defaults unless the CNI is flannel or canal. `notes` say what could not be read
+    `flannel` holds defaults unless the CNI is flannel or canal, `calico` unless it is Calico or
+    canal. `notes` say what could not be read
     or contradicts something else.
     """
 
@@ -84,8 +89,14 @@ class ClusterFacts(Struct, frozen=True, kw_only=True):
     service_cidrs: Fact[tuple[Prefix, ...]]
     flannel: Fact[FlannelConfig]
     cluster_domain: Fact[str]
+    calico: Fact[CalicoConfig] = Fact(CalicoConfig(), UNKNOWN_SOURCE, certain=False)
     notes: tuple[NotChecked, ...] = ()
 
+    @property
+    def node_cidrs(self) -> bool:
+        """Whether pods have addresses out of their node's podCIDR; Calico's own IPAM does not look
+        at it."""
+        return self.cni.value is not Cni.CALICO or self.calico.value.host_local
 
-UNKNOWN_SOURCE = "nothing in the cluster says so"
+
 BY_USER = "the user"

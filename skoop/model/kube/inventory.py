@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from msgspec import Struct, structs
 
 from skoop.model.diagnosis import NotChecked
+from skoop.model.kube.calico import CalicoObjects
 from skoop.model.kube.meta import Address
 from skoop.model.kube.node import Node
 from skoop.model.kube.policy import NetworkPolicy
@@ -51,6 +52,7 @@ class Inventory(Struct, frozen=True, kw_only=True):
     daemon_sets: tuple[Workload, ...] = ()
     deployments: tuple[Workload, ...] = ()
     service_cidrs: tuple[ServiceCidr, ...] = ()
+    calico: CalicoObjects = CalicoObjects()
     absent: tuple[NotChecked, ...] = ()
     index: Index = Index()
 
@@ -99,6 +101,9 @@ class Inventory(Struct, frozen=True, kw_only=True):
         return any(each.what == resource for each in self.absent)
 
 
+_NO_CALICO = CalicoObjects()
+
+
 def build_inventory(
     *,
     pods: Iterable[Pod] = (),
@@ -111,6 +116,7 @@ def build_inventory(
     daemon_sets: Iterable[Workload] = (),
     deployments: Iterable[Workload] = (),
     service_cidrs: Iterable[ServiceCidr] = (),
+    calico: CalicoObjects = _NO_CALICO,
     absent: Iterable[NotChecked] = (),
 ) -> Inventory:
     """Gather objects into an inventory with its lookups."""
@@ -125,6 +131,7 @@ def build_inventory(
         daemon_sets=tuple(daemon_sets),
         deployments=tuple(deployments),
         service_cidrs=tuple(service_cidrs),
+        calico=calico,
         absent=tuple(absent),
     )
     return structs.replace(bare, index=_index(bare))

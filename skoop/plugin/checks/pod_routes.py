@@ -86,7 +86,8 @@ def _restored(site: Site, pod: PodSite, device: str, family: Family) -> Repair |
     else:
         others = Counter(default_gateway(each, family) for each in site.pods)
         del others[None]
-        gateway = others.most_common(1)[0][0] if others else None
+        told = dict(site.cni.gateways).get(family)
+        gateway = others.most_common(1)[0][0] if others else told
     if gateway is None:
         return None
     on_link = any(

@@ -81,7 +81,7 @@ def _addresses_in(site: Site, route: Route) -> Iterator[tuple[str, int]]:
             for ip in pod.ips:
                 if ip[0] is family and inside(ip[1]):
                     yield f"pod {pod.namespace}/{pod.name}", ip[1]
-    for node in inventory.nodes:
+    for node in inventory.nodes if site.view.facts.node_cidrs else ():
         for subnet in node.pod_cidrs:
             if subnet.family is family and inside(subnet.network + 2):
                 yield f"podCIDR {subnet} of node {node.name}", subnet.network + 2

@@ -14,6 +14,7 @@ from skoop.model.kube import Node
 from skoop.model.trace import Evidence
 from skoop.netstack.state import Namespace
 from skoop.plugin.base import ClusterView
+from skoop.plugin.checks.vtep import Vtep
 
 PREFIX = "flannel.alpha.coreos.com/"
 _TYPE = PREFIX + "backend-type"
@@ -62,6 +63,20 @@ class Lease(Struct, frozen=True, kw_only=True):
         """The annotation with the public address."""
         name = _PUBLIC[self.family]
         return Evidence(f"annotation {name} of node {self.node}", self.public_ip)
+
+    @property
+    def vtep(self) -> Vtep:
+        """Its end of the tunnel, which has the network address of its subnet."""
+        return Vtep(
+            cni="flannel",
+            node=self.node,
+            family=self.family,
+            address=self.subnet.network,
+            mac=self.mac,
+            public=self.public,
+            announced_mac=self.announced,
+            announced_ip=self.announced_ip,
+        )
 
 
 def lease_of(view: ClusterView, node: Node, family: Family) -> Lease | None:

@@ -14,6 +14,7 @@ from skoop.model.address import Family
 from skoop.netstack.fib import FibKind
 from skoop.netstack.state import Link, Route
 from skoop.plugin.base import ClusterView
+from skoop.plugin.checks.tunnels import TunnelEnd, card_with
 from skoop.plugin.flannel.lease import Lease
 from skoop.plugin.repair import make_route
 from skoop.plugin.site import Site, link_named, lookup
@@ -116,12 +117,32 @@ def tunnel_link(site: Site, overlay: Overlay) -> Link | None:
 
 def underlay_link(site: Site, own: Lease) -> Link | None:
     """The card with the node's public address, or with its internal one behind a NAT."""
-    wanted = [(own.family, own.public), *(site.api.internal_ips if site.api else ())]
-    for ip in wanted:
-        for address in site.host.addresses:
-            if (address.family, address.value) == ip:
-                return link_named(site.host, address.device)
-    return None
+    internal = site.api.internal_ips if site.api else ()
+    return card_with(site, ((own.family, own.public), *internal))
+
+
+def tunnel_end(site: Site, overlay: Overlay, own: Lease) -> TunnelEnd:
+    """The node's end of the tunnel as flannel makes it. Its address is the subnet's first."""
+    return TunnelEnd(
+        cni="flannel",
+        mode=f"{overlay.backend} backend",
+        device=overlay.device,
+        kind=overlay.kind,
+        family=own.family,
+        address=own.subnet.network,
+        public=own.public,
+        local=own.public,
+        mac=own.mac,
+        vni=overlay.vni,
+        port=overlay.port,
+        overhead=overlay.overhead,
+        mtu=overlay.mtu and overlay.mtu - overlay.overhead,
+        below=underlay_link(site, own),
+        source=overlay.source,
+        announced_mac=own.announced,
+        announced_ip=own.announced_ip,
+        translated=own.overwritten,
+    )
 
 
 def direct_device(site: Site, overlay: Overlay, peer: Lease) -> str:

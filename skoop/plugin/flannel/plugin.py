@@ -7,23 +7,35 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from skoop.findings.overlay import EncapModeMismatch
-from skoop.findings.veth import CniAgentNotReady, IpOutsideCidr
+from skoop.findings.veth import IpOutsideCidr
 from skoop.model.address import Family, Prefix
 from skoop.model.trace import Evidence
 from skoop.netstack.lines import address_line
 from skoop.netstack.state import Link
 from skoop.plugin.base import ClusterView, Expectation
+from skoop.plugin.checks.agents import agents
 from skoop.plugin.checks.base import as_one, expect, worst_first
+from skoop.plugin.checks.tunnels import (
+    absent_device,
+    address_lost,
+    device_settings,
+    down_device,
+)
+from skoop.plugin.checks.vtep import forwarding_entry, vtep_neighbour
 from skoop.plugin.flannel.cni import bridge_conf
-from skoop.plugin.flannel.device import absent_device, address_lost, device_settings, down_device
 from skoop.plugin.flannel.lease import Lease, lease_of, peers_of
 from skoop.plugin.flannel.masquerade import masquerade
-from skoop.plugin.flannel.overlay import Overlay, direct_device, overlay_of, tunnel_link
+from skoop.plugin.flannel.overlay import (
+    Overlay,
+    direct_device,
+    overlay_of,
+    tunnel_end,
+    tunnel_link,
+)
 from skoop.plugin.flannel.routes import peer_routes, reverse_paths, shadowing_routes
-from skoop.plugin.flannel.tables import tables_of
-from skoop.plugin.flannel.vxlan import forwarding_entry, vtep_neighbour
 from skoop.plugin.linux import linux_expectations, service_addresses
 from skoop.plugin.site import Site, addresses_on, knows, plain_fib, site_of
+from skoop.plugin.tables import tables_of
 
 _ON_NODES = ("vxlan", "ipip", "host-gw", "udp", "wireguard", "ipsec")
 """Backends by which only the nodes know where pods are; the others use a cloud's route table."""
@@ -52,7 +64,7 @@ class FlannelPlugin:
 def _flannel(site: Site) -> Iterator[Expectation]:
     if site.api is None:
         return
-    yield from _agent(site)
+    yield from agents(site, "flannel", "flannel")
     yield from _subnets(site)
     if not site.collected or not knows(site.host, "links", "routes"):
         return
@@ -93,16 +105,16 @@ def _overlay(site: Site, overlay: Overlay, own: Lease) -> Iterator[Expectation]:
     if not overlay.device:
         yield from _between(site, overlay, None, peers)
         return
-    link = tunnel_link(site, overlay)
+    link, end = tunnel_link(site, overlay), tunnel_end(site, overlay, own)
     if link is not None and link.up:
-        yield from device_settings(site, overlay, own, link)
-        lost_address = address_lost(site, overlay, own, link)
+        yield from device_settings(site, end, link)
+        lost_address = address_lost(site, end, link)
         if lost_address is None:
             yield from _between(site, overlay, link, peers)
             return
         gone = lost_address
     else:
-        gone = down_device(site, link) if link else absent_device(site, overlay, own)
+        gone = down_device(site, end, link) if link else absent_device(site, end)
     if gone.repair is None:
         yield gone
         return
@@ -122,8 +134,8 @@ def _between(
     for peer in peers:
         parts = list(peer_routes(site, tables, overlay, device, peer))
         if link is not None and link.vxlan is not None and not direct_device(site, overlay, peer):
-            parts += vtep_neighbour(site, tables, link, peer)
-            parts += forwarding_entry(site, tables, link, peer)
+            parts += vtep_neighbour(site, tables, link, peer.vtep)
+            parts += forwarding_entry(site, tables, link, peer.vtep)
         if len(parts) > 1:
             yield as_one(parts, "; ".join(part.suspicion.message for part in parts))
         else:
@@ -159,26 +171,3 @@ def _subnets(site: Site) -> Iterator[Expectation]:
                     Evidence(f"ip addr on {site.host.id}", address_line(address)),
                     Evidence(f"podCIDRs of node {site.node}", text),
                 )
-
-
-def _agent(site: Site) -> Iterator[Expectation]:
-    """The DaemonSet's pod on this node."""
-    for workload in site.view.inventory.daemon_sets:
-        if "flannel" not in workload.name or not workload.desired:
-            continue
-        pods = [
-            pod
-            for pod in site.view.inventory.pods_on_node(site.node)
-            if pod.namespace == workload.namespace
-            and pod.owner.kind == "DaemonSet"
-            and pod.owner.name == workload.name
-        ]
-        ready = [pod for pod in pods if pod.ready and not pod.terminating]
-        if pods and not ready:
-            yield expect(
-                CniAgentNotReady,
-                site.host,
-                f"flannel is not ready on node {site.node} (pod {pods[0].namespace}/"
-                f"{pods[0].name})",
-                Evidence(f"pod {pods[0].namespace}/{pods[0].name}", f"phase {pods[0].phase}"),
-            )

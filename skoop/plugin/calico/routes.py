@@ -1,0 +1,67 @@
+"""A node's routes to the blocks of the other nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from skoop.cluster.detect.calico_facts import CalicoConfig
+from skoop.findings.route import BgpRouteNotPresent, RouteMissing
+from skoop.model.address import Prefix
+from skoop.model.disposition import Level
+from skoop.netstack.fib import FibKind
+from skoop.plugin.calico.blocks import Block
+from skoop.plugin.calico.registered import Registered
+from skoop.plugin.calico.way import Hop, Way, hop_to, same_subnet
+from skoop.plugin.checks.ways import Wanted
+from skoop.plugin.site import Site, lookup
+
+
+def ways_to(
+    site: Site,
+    config: CalicoConfig,
+    own: Registered,
+    peer: Registered,
+    blocks: tuple[Block, ...],
+) -> Mapping[Prefix, tuple[Hop, Wanted]]:
+    """The routes a node should have to a peer's blocks."""
+    found = {}
+    for block in blocks:
+        hop = hop_to(site, config, own, peer, block) if block.node == peer.node else None
+        if hop is None or hop.route is None or _left_to_routers(site, config, own, peer, hop):
+            continue
+        wanted = Wanted(
+            cidr=block.cidr,
+            node=peer.node,
+            route=hop.route,
+            by="BIRD" if hop.by_bgp else "Felix",
+            missing=BgpRouteNotPresent if hop.by_bgp else RouteMissing,
+            level=Level.WARNING if block.borrowed else None,
+        )
+        found[block.cidr] = hop, wanted
+    return found
+
+
+def _left_to_routers(
+    site: Site, config: CalicoConfig, own: Registered, peer: Registered, hop: Hop
+) -> bool:
+    """Without the mesh, or to another subnet, routers that take part in BGP may know the block, and
+    whatever way the node has towards them will do."""
+    if hop.way is not Way.DIRECT or (config.mesh and same_subnet(own, peer)):
+        return False
+    return bool(site.view.inventory.calico.peers) or not config.mesh
+
+
+def entrance(site: Site, hop: Hop, peer: Registered) -> str:
+    """The device by which the peer's packets come in: for tunnels the tunnel's."""
+    if hop.way is not Way.DIRECT:
+        return hop.route.nexthops[0].device if hop.route else ""
+    found = lookup(site.fibs[peer.family], peer.family, peer.address)
+    return found.nexthops[0].device if found.kind is FibKind.UNICAST and found.nexthops else ""
+
+
+def by_node(blocks: tuple[Block, ...]) -> Mapping[str, tuple[Block, ...]]:
+    """Blocks by the node they are on."""
+    found: dict[str, tuple[Block, ...]] = {}
+    for block in blocks:
+        found[block.node] = (*found.get(block.node, ()), block)
+    return found
