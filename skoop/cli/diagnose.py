@@ -6,14 +6,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from skoop.cli.options import ListFormat, NoColor, OutputFile, OutputFormats, Quiet, Verbose
+from skoop.cli.options import (
+    AskCloud,
+    Debug,
+    ListFormat,
+    NoColor,
+    OutputFile,
+    OutputFormats,
+    Quiet,
+    Verbose,
+)
+from skoop.cli.plugged import asked
 
 if TYPE_CHECKING:
     from skoop.cli.output import Shown
+    from skoop.cli.query import CloudQuestion
     from skoop.model.request import Request
 
 
 def diagnose(
+    ctx: typer.Context,
     source: Annotated[
         str, typer.Argument(metavar="SRC", help="pod/NS/NAME, node/NAME, svc/NS/NAME, an IP, ...")
     ] = "",
@@ -44,6 +56,8 @@ def diagnose(
     provider: Annotated[
         str, typer.Option("--provider", "--cloud-provider", help="auto, or see `provider list`.")
     ] = "auto",
+    ask_cloud: AskCloud = False,
+    debug: Debug = False,
     network_plugin: Annotated[str, typer.Option(help="Instead of what is detected.")] = "",
     proxy_mode: Annotated[str, typer.Option(help="Instead of what is detected.")] = "",
     cluster_cidr: Annotated[str, typer.Option(help="Instead of what is detected.")] = "",
@@ -62,6 +76,7 @@ def diagnose(
     from skoop.model.request import Overrides, Request
 
     refuse_live(kubeconfig, context)
+    cloud = cloud_question(ctx, provider, ask_cloud=ask_cloud, debug=debug)
     common = Request(
         src=one_of(source, src, "source"), dst=one_of(destination, dst, "destination"),
         port=port or None, protocol=protocol, namespace=namespace, sport=sport, size=size, df=df,
@@ -69,22 +84,32 @@ def diagnose(
     )  # fmt: skip
     if batch:
         check_batch(output or [], output_file, common)
-        raise typer.Exit(_batch(batch, common, snapshot, demo))
+        raise typer.Exit(_batch(batch, common, snapshot, demo, cloud))
     if demo and not common.src and not common.dst:
         common = _shown_question(demo, common)
     shown = Shown(
         formats=tuple(output or ["text"]), output_file=output_file, no_color=no_color,
         verbose=verbose, quiet=quiet,
     )  # fmt: skip
-    _answer(common, snapshot, demo, shown)
+    _answer(common, snapshot, demo, cloud, shown)
 
 
-def _batch(file: str, common: Request, snapshot: str, demo_name: str) -> int:
+def cloud_question(
+    context: typer.Context, provider: str, *, ask_cloud: bool = False, debug: bool = False
+) -> CloudQuestion:
+    """Which provider a command line means."""
+    from skoop.cli.output import remark
+    from skoop.cli.query import CloudQuestion
+
+    return CloudQuestion(provider, asked(context), ask_cloud, remark if debug else None)
+
+
+def _batch(file: str, common: Request, snapshot: str, demo_name: str, cloud: CloudQuestion) -> int:
     """Each line completed by the flags that hold for all."""
     from msgspec.structs import replace
 
     from skoop.cli.batch import Query, run_batch
-    from skoop.cli.query import check_request, open_session
+    from skoop.cli.query import check_overrides, check_request, open_session
 
     def ask(query: Query) -> Request:
         given = {
@@ -94,7 +119,8 @@ def _batch(file: str, common: Request, snapshot: str, demo_name: str) -> int:
         request = replace(common, src=query.src, dst=query.dst, port=query.port, **changes)
         return check_request(request)
 
-    return run_batch(file, ask, open_session(snapshot, demo_name, common.provider).diagnose)
+    check_overrides(common.overrides)
+    return run_batch(file, ask, open_session(snapshot, demo_name, cloud).diagnose)
 
 
 def _shown_question(demo_name: str, common: Request) -> Request:
@@ -111,6 +137,7 @@ def _shown_question(demo_name: str, common: Request) -> Request:
 
 
 def demo(
+    ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="[NAME]", help="Which one; none: list.")] = "",
     output: OutputFormats = None,
     output_file: OutputFile = "",
@@ -133,17 +160,20 @@ def demo(
         formats=tuple(output or ["text"]), output_file=output_file, no_color=no_color,
         verbose=verbose, quiet=quiet,
     )  # fmt: skip
-    _answer(_shown_question(name, Request(src="", dst="")), "", name, shown)
+    request = _shown_question(name, Request(src="", dst=""))
+    _answer(request, "", name, cloud_question(ctx, request.provider), shown)
 
 
-def _answer(request: Request, snapshot: str, demo_name: str, shown: Shown) -> None:
+def _answer(
+    request: Request, snapshot: str, demo_name: str, cloud: CloudQuestion, shown: Shown
+) -> None:
     from skoop.cli.output import check_output, deliver
     from skoop.cli.query import EXIT_CODES, check_request, open_session
     from skoop.report.convert import to_document
 
     check_output(shown)
     request = check_request(request)
-    diagnosis = open_session(snapshot, demo_name, request.provider).diagnose(request)
+    diagnosis = open_session(snapshot, demo_name, cloud).diagnose(request)
     deliver(to_document(diagnosis), shown)
     raise typer.Exit(EXIT_CODES[diagnosis.verdict])
 

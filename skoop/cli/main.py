@@ -13,9 +13,11 @@ from typing import Annotated
 import typer
 
 from skoop.cli import collect, provider, snapshot
+from skoop.cli.cloud import cloud
 from skoop.cli.diagnose import demo, diagnose
 from skoop.cli.explain import explain
 from skoop.cli.output import emit, remark
+from skoop.cli.plugged import NamedProviderCommand, ProviderCommand
 from skoop.errors import EndpointError, SkoopError, UsageError
 
 _MAX_CANDIDATES = 10
@@ -27,9 +29,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command()(diagnose)
-app.command()(demo)
+app.command(cls=ProviderCommand)(diagnose)
+app.command(cls=ProviderCommand)(demo)
 app.command()(explain)
+app.command(cls=NamedProviderCommand)(cloud)
 app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(collect.app, name="collect")
 app.add_typer(provider.app, name="provider")

@@ -39,3 +39,9 @@ Verbose = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="One line: the verdict and why.")]
 AsList = Annotated[ListFormat, typer.Option("-o", "--output", help="How to show the list.")]
+AskCloud = Annotated[
+    bool, typer.Option("--ask-cloud", help="Ask the cloud now, also for a snapshot without it.")
+]
+Debug = Annotated[
+    bool, typer.Option("--debug", help="Say every call to the cloud on stderr, without secrets.")
+]

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
 from skoop.errors import AccessError, UsageError
 from skoop.model.disposition import Verdict
-from skoop.model.request import Request
+from skoop.model.request import Overrides, Request
 
 if TYPE_CHECKING:
-    from skoop.network.base import NetworkFactory
+    from skoop.cli.plugged import Asked
+    from skoop.network.base import Context, Network
     from skoop.network.session import Session
+    from skoop.snapshot import Snapshot
+
+AUTO = "auto"
 
 EXIT_CODES = {
     Verdict.REACHABLE: 0,
@@ -25,6 +30,15 @@ _PROTOCOLS = ("tcp", "udp", "sctp", "icmp")
 _MAX_PORT = 65535
 _MAX_PAYLOAD = 65507
 """What fits into one UDP datagram over IPv4."""
+
+
+class CloudQuestion(NamedTuple):
+    """Which provider is meant, with what options; `live` asks its cloud now."""
+
+    name: str
+    asked: Asked
+    live: bool = False
+    debug: Callable[[str], None] | None = None
 
 
 def parse_port(text: str) -> int | str | None:
@@ -57,6 +71,7 @@ def check_request(request: Request) -> Request:
         check_port(port)
     elif port is not None:
         port = parse_port(port)
+    check_overrides(request.overrides)
     if request.sport:
         check_port(request.sport)
     if not 0 <= request.size <= _MAX_PAYLOAD:
@@ -64,12 +79,18 @@ def check_request(request: Request) -> Request:
     return replace(request, port=port, protocol=protocol)
 
 
-def open_session(snapshot: str, demo: str, provider: str) -> Session:
-    """Load the state once, for a provider by name. Raises UsageError, SnapshotError or
-    AccessError."""
-    from skoop.provider.registry import find_provider
+def check_overrides(overrides: Overrides) -> None:
+    """Raises UsageError for what no detection could ever find, before anything is asked."""
+    from skoop.cluster.detect import known_plugin
 
-    create_network = find_provider(provider).create_network
+    if overrides.network_plugin:
+        known_plugin(overrides.network_plugin)
+
+
+def open_session(snapshot: str, demo: str, cloud: CloudQuestion) -> Session:
+    """Load the state once, for a provider. Raises UsageError, SnapshotError or AccessError."""
+    if cloud.name != AUTO:
+        cloud.asked.registry.find(cloud.name)
     if snapshot and demo:
         raise UsageError("--snapshot and --demo are two sources of state; give one of them.")
     if not snapshot and not demo:
@@ -80,13 +101,39 @@ def open_session(snapshot: str, demo: str, provider: str) -> Session:
     from skoop.demo import find_demo
 
     if snapshot:
-        return _open(Path(snapshot), create_network)
+        return _open(Path(snapshot), cloud)
     with find_demo(demo).path() as path:
-        return _open(path, create_network)
+        return _open(path, cloud)
 
 
-def _open(path: Path, create_network: NetworkFactory) -> Session:
+def _open(path: Path, cloud: CloudQuestion) -> Session:
     from skoop.network.session import Session
     from skoop.snapshot import load
 
-    return Session.open(load(path), create_network)
+    snapshot = load(path)
+    return Session.open(snapshot, lambda context: create_network(context, snapshot, cloud))
+
+
+def create_network(context: Context, snapshot: Snapshot, cloud: CloudQuestion) -> Network:
+    """The network of the provider that was asked for, or that the cluster asks for. Raises
+    UsageError for what contradicts itself, ConfigError for its options."""
+    from skoop.infra.store import Answers
+    from skoop.provider.auto import choose
+
+    collected = context.collected
+    chosen = choose(
+        cloud.name, cloud.asked.registry, collected.inventory.nodes, snapshot.cluster
+    )  # fmt: skip
+    name = chosen.provider.name
+    answers = Answers()
+    if name in snapshot.cloud:
+        answers = Answers.decode(snapshot.cloud[name], f"cloud/{name}.json")
+    complete = replace(
+        context,
+        collected=replace(collected, notes=(*collected.notes, *chosen.notes)),
+        settings=cloud.asked.settings(chosen.provider, live=cloud.live),
+        answers=answers,
+        live=cloud.live,
+        debug=cloud.debug,
+    )
+    return chosen.provider.create_network(complete)

@@ -123,35 +123,38 @@ class ConfigBinder:
             return Value(option, found, Origin.ENVIRONMENT)
         return Value(option, option.default, Origin.DEFAULT)
 
-    def problems(self, settings: Settings) -> tuple[str, ...]:
-        """Everything wrong with the values, a sentence each that names flag or variable."""
-        found = [self._problem(settings.value(option.name)) for option in self.options]
-        found += [self._conflict(settings, group) for group in self.one_of]
+    def problems(self, settings: Settings, *, needed: bool = True) -> tuple[str, ...]:
+        """Everything wrong with the values, a sentence each that names flag or variable. Unless
+        `needed`, nothing is required: the cloud will not be asked."""
+        found = [self._problem(settings.value(each.name), needed=needed) for each in self.options]
+        found += [self._conflict(settings, group, needed=needed) for group in self.one_of]
         return tuple(filter(None, found))
 
-    def bind(self, flags: Mapping[str, str], environment: Mapping[str, str]) -> Settings:
+    def bind(
+        self, flags: Mapping[str, str], environment: Mapping[str, str], *, needed: bool = True
+    ) -> Settings:
         """Read and check. Raises ConfigError with every problem at once."""
         settings = self.read(flags, environment)
-        problems = self.problems(settings)
+        problems = self.problems(settings, needed=needed)
         if problems:
             raise ConfigError(self.provider, problems)
         return settings
 
-    def _problem(self, value: Value) -> str:
+    def _problem(self, value: Value, *, needed: bool) -> str:
         option = value.option
         if not value.text:
-            return f"{_ways(option)} is required." if option.required else ""
+            return f"{_ways(option)} is required." if option.required and needed else ""
         if option.choices and value.text not in option.choices:
             got = "" if option.secret else f", not {value.text[:60]!r}"
             return f"{named(value)} takes {', '.join(option.choices)}{got}."
         wrong = option.check(value.text)
         return f"{named(value)}: {wrong}." if wrong else ""
 
-    def _conflict(self, settings: Settings, group: OneOf) -> str:
+    def _conflict(self, settings: Settings, group: OneOf, *, needed: bool) -> str:
         given = [settings.value(name) for name in group.names if settings[name]]
         if len(given) > 1:
             return f"Give only one of {' and '.join(named(each) for each in given)}."
-        if group.required and not given:
+        if group.required and needed and not given:
             ways = [_ways(settings.value(name).option) for name in group.names]
             return f"One of {', '.join(ways)} is required."
         return ""

@@ -10,7 +10,7 @@ from skoop.model.disposition import Verdict
 from skoop.model.request import Overrides, Request
 from skoop.network.base import Collected, Context, Network
 from skoop.network.session import Session
-from skoop.provider.registry import PROVIDERS
+from skoop.provider.registry import Registry
 from tests.diagnose.diagnosed import inventory, session
 from tests.diagnose.worlds import cluster, world
 
@@ -79,7 +79,7 @@ def test_every_provider_makes_a_network() -> None:
     spaces = cluster()
     machines = {"k1": Machine("k1", spaces["node/k1"])}
     collected = Collected(inventory(), machines, world(spaces), ())
-    for provider in PROVIDERS:
+    for provider in Registry.of().all():
         network = provider.create_network(Context(collected=collected))
         assert isinstance(network, Network)
         assert set(network.cluster.machines) == {"k1"}

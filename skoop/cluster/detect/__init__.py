@@ -5,7 +5,7 @@ system pods, annotations of nodes, and last what is found on the nodes. A config
 be read is a note, never an error.
 """
 
-from skoop.cluster.detect.detect import detect
+from skoop.cluster.detect.detect import detect, known_plugin
 from skoop.cluster.detect.facts import ClusterFacts, Cni, Fact, FlannelConfig, Overrides
 
-__all__ = ["ClusterFacts", "Cni", "Fact", "FlannelConfig", "Overrides", "detect"]
+__all__ = ["ClusterFacts", "Cni", "Fact", "FlannelConfig", "Overrides", "detect", "known_plugin"]

@@ -60,10 +60,13 @@ def detect(
 
 def _override_cni(found: Fact[Cni], overrides: Overrides) -> Fact[Cni]:
     name = overrides.network_plugin
-    if not name:
-        return found
+    return Fact(known_plugin(name), BY_USER) if name else found
+
+
+def known_plugin(name: str) -> Cni:
+    """The network plugin of a name. Raises UsageError with those there are."""
     try:
-        return Fact(Cni(name.lower()), BY_USER)
+        return Cni(name.lower())
     except ValueError as error:
         known = ", ".join(each.value for each in Cni)
         raise UsageError(f"{name[:60]!r} is not a network plugin skoop knows: {known}") from error
