@@ -12,6 +12,7 @@ from msgspec import Struct
 from skoop.cluster import decode
 from skoop.cluster.calico import calico_objects
 from skoop.cluster.decode.items import RefusedError
+from skoop.cluster.policies import policy_lists
 from skoop.model.diagnosis import NotChecked
 from skoop.model.kube import EndpointSlice, Inventory, build_inventory
 
@@ -57,6 +58,7 @@ def from_documents(documents: Mapping[str, bytes]) -> Inventory:
         daemon_sets = _read(documents, "daemonsets", decode.decode_daemon_sets)
         deployments = _read(documents, "deployments", decode.decode_deployments)
         cidrs = _read(documents, "servicecidrs", decode.decode_service_cidrs)
+        optional = policy_lists(documents)
         return build_inventory(
             pods=pods.objects,
             nodes=nodes.objects,
@@ -69,10 +71,13 @@ def from_documents(documents: Mapping[str, bytes]) -> Inventory:
             deployments=deployments.objects,
             service_cidrs=cidrs.objects,
             calico=calico_objects(documents),
+            service_accounts=optional.service_accounts,
+            cluster_policies=optional.cluster_policies,
+            calico_policies=optional.calico,
             absent=(
                 *(pods.absent + nodes.absent + services.absent + slices.absent),
                 *(namespaces.absent + policies.absent + config_maps.absent),
-                *(daemon_sets.absent + deployments.absent),
+                *(daemon_sets.absent + deployments.absent + optional.absent),
             ),
         )
 

@@ -5,6 +5,20 @@ Each function takes the document's bytes and the name to call it by in errors ("
 items may lack kind and apiVersion.
 """
 
+from skoop.cluster.decode.calico_policies import (
+    decode_calico_global_network_sets,
+    decode_calico_global_policies,
+    decode_calico_host_endpoints,
+    decode_calico_network_sets,
+    decode_calico_policies,
+    decode_calico_profiles,
+    decode_calico_tiers,
+)
+from skoop.cluster.decode.cluster_policies import (
+    decode_admin_policies,
+    decode_baseline_policies,
+    decode_cluster_policies,
+)
 from skoop.cluster.decode.endpoints import decode_endpoints
 from skoop.cluster.decode.nodes import decode_nodes
 from skoop.cluster.decode.pods import decode_pods
@@ -15,10 +29,21 @@ from skoop.cluster.decode.workloads import (
     decode_daemon_sets,
     decode_deployments,
     decode_namespaces,
+    decode_service_accounts,
     decode_service_cidrs,
 )
 
 __all__ = [
+    "decode_admin_policies",
+    "decode_baseline_policies",
+    "decode_calico_global_network_sets",
+    "decode_calico_global_policies",
+    "decode_calico_host_endpoints",
+    "decode_calico_network_sets",
+    "decode_calico_policies",
+    "decode_calico_profiles",
+    "decode_calico_tiers",
+    "decode_cluster_policies",
     "decode_config_maps",
     "decode_daemon_sets",
     "decode_deployments",
@@ -28,6 +53,7 @@ __all__ = [
     "decode_network_policies",
     "decode_nodes",
     "decode_pods",
+    "decode_service_accounts",
     "decode_service_cidrs",
     "decode_services",
 ]

@@ -64,6 +64,7 @@ class _SpecWire(Struct, rename="camel", frozen=True, gc=False):
     hostname: str = ""
     subdomain: str = ""
     readiness_gates: list[_GateWire] | None = None
+    service_account_name: str = ""
 
 
 class _ReasonWire(Struct, frozen=True, gc=False):
@@ -143,6 +144,7 @@ def _pod(wire: _PodWire) -> Pod:
         subdomain=spec.subdomain,
         owner=_owner(metadata.owner_references),
         reason=intern(status.reason),
+        service_account=intern(spec.service_account_name),
     )
 
 

@@ -1,4 +1,4 @@
-"""DaemonSets, Deployments, ConfigMaps, Namespaces and ServiceCIDRs."""
+"""DaemonSets, Deployments, ConfigMaps, Namespaces, ServiceAccounts and ServiceCIDRs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ from msgspec import Struct
 
 from skoop.cluster.decode.items import decode_list
 from skoop.cluster.decode.values import Count, Metadata, SelectorWire, prefixes, selector
-from skoop.model.kube import ConfigMap, Container, LabelSelector, Namespace, ServiceCidr, Workload
+from skoop.model.kube import (
+    ConfigMap,
+    Container,
+    LabelSelector,
+    Namespace,
+    ServiceAccount,
+    ServiceCidr,
+    Workload,
+)
 
 
 class _EnvWire(Struct, frozen=True, gc=False):
@@ -122,6 +130,18 @@ def decode_namespaces(document: bytes, resource: str = "namespaces") -> tuple[Na
 
 def _namespace(wire: _MetadataWire) -> Namespace:
     return Namespace(wire.metadata.name, wire.metadata.labels or {})
+
+
+def decode_service_accounts(
+    document: bytes, resource: str = "serviceaccounts"
+) -> tuple[ServiceAccount, ...]:
+    """Every ServiceAccount of a ServiceAccountList: its name and labels only."""
+    return decode_list(resource, document, _MetadataWire, _account)
+
+
+def _account(wire: _MetadataWire) -> ServiceAccount:
+    metadata = wire.metadata
+    return ServiceAccount(metadata.namespace, metadata.name, metadata.labels or {})
 
 
 class _CidrSpecWire(Struct, frozen=True, gc=False):

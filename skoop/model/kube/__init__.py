@@ -8,6 +8,24 @@ from skoop.model.kube.inventory import Index, Inventory, build_inventory
 from skoop.model.kube.meta import Address, Condition, LabelSelector, Owner, Requirement
 from skoop.model.kube.node import Node, NodeAddress
 from skoop.model.kube.policy import IpBlock, NetworkPolicy, PolicyPeer, PolicyPort, PolicyRule
+from skoop.model.kube.policy_calico import (
+    CalicoEntity,
+    CalicoIcmp,
+    CalicoNetworkSet,
+    CalicoPolicies,
+    CalicoPolicy,
+    CalicoProfile,
+    CalicoRule,
+    CalicoTier,
+    HostEndpoint,
+)
+from skoop.model.kube.policy_cluster import (
+    ClusterPeer,
+    ClusterPolicy,
+    ClusterPort,
+    ClusterRule,
+    SelectedPods,
+)
 from skoop.model.kube.service import (
     EndpointPort,
     EndpointSlice,
@@ -23,18 +41,32 @@ from skoop.model.kube.workload import (
     Namespace,
     Pod,
     PodContainer,
+    ServiceAccount,
     ServiceCidr,
     Workload,
 )
 
 __all__ = [
     "Address",
+    "CalicoEntity",
+    "CalicoIcmp",
+    "CalicoNetworkSet",
+    "CalicoPolicies",
+    "CalicoPolicy",
+    "CalicoProfile",
+    "CalicoRule",
+    "CalicoTier",
+    "ClusterPeer",
+    "ClusterPolicy",
+    "ClusterPort",
+    "ClusterRule",
     "Condition",
     "ConfigMap",
     "Container",
     "ContainerPort",
     "EndpointPort",
     "EndpointSlice",
+    "HostEndpoint",
     "Index",
     "Ingress",
     "Inventory",
@@ -51,7 +83,9 @@ __all__ = [
     "PolicyPort",
     "PolicyRule",
     "Requirement",
+    "SelectedPods",
     "Service",
+    "ServiceAccount",
     "ServiceCidr",
     "ServicePort",
     "SliceEndpoint",

@@ -12,8 +12,17 @@ from skoop.model.kube.calico import CalicoObjects
 from skoop.model.kube.meta import Address
 from skoop.model.kube.node import Node
 from skoop.model.kube.policy import NetworkPolicy
+from skoop.model.kube.policy_calico import CalicoPolicies
+from skoop.model.kube.policy_cluster import ClusterPolicy
 from skoop.model.kube.service import EndpointSlice, Service
-from skoop.model.kube.workload import ConfigMap, Namespace, Pod, ServiceCidr, Workload
+from skoop.model.kube.workload import (
+    ConfigMap,
+    Namespace,
+    Pod,
+    ServiceAccount,
+    ServiceCidr,
+    Workload,
+)
 
 
 class Index(Struct, frozen=True, kw_only=True):
@@ -53,6 +62,9 @@ class Inventory(Struct, frozen=True, kw_only=True):
     deployments: tuple[Workload, ...] = ()
     service_cidrs: tuple[ServiceCidr, ...] = ()
     calico: CalicoObjects = CalicoObjects()
+    service_accounts: tuple[ServiceAccount, ...] = ()
+    cluster_policies: tuple[ClusterPolicy, ...] = ()
+    calico_policies: CalicoPolicies = CalicoPolicies()
     absent: tuple[NotChecked, ...] = ()
     index: Index = Index()
 
@@ -102,6 +114,7 @@ class Inventory(Struct, frozen=True, kw_only=True):
 
 
 _NO_CALICO = CalicoObjects()
+_NO_CALICO_POLICIES = CalicoPolicies()
 
 
 def build_inventory(
@@ -117,6 +130,9 @@ def build_inventory(
     deployments: Iterable[Workload] = (),
     service_cidrs: Iterable[ServiceCidr] = (),
     calico: CalicoObjects = _NO_CALICO,
+    service_accounts: Iterable[ServiceAccount] = (),
+    cluster_policies: Iterable[ClusterPolicy] = (),
+    calico_policies: CalicoPolicies = _NO_CALICO_POLICIES,
     absent: Iterable[NotChecked] = (),
 ) -> Inventory:
     """Gather objects into an inventory with its lookups."""
@@ -131,7 +147,10 @@ def build_inventory(
         daemon_sets=tuple(daemon_sets),
         deployments=tuple(deployments),
         service_cidrs=tuple(service_cidrs),
+        service_accounts=tuple(service_accounts),
+        cluster_policies=tuple(cluster_policies),
         calico=calico,
+        calico_policies=calico_policies,
         absent=tuple(absent),
     )
     return structs.replace(bare, index=_index(bare))

@@ -55,6 +55,7 @@ class Pod(Struct, frozen=True, kw_only=True, gc=False):
 
     `ips` are status.podIPs, the primary one first; `host_ips` the node's. `ready` is the Ready
     condition. `terminating` means a deletion timestamp is set, at `deletion_timestamp`.
+    `service_account` is "" where the API left it out.
     """
 
     namespace: str
@@ -77,6 +78,7 @@ class Pod(Struct, frozen=True, kw_only=True, gc=False):
     subdomain: str = ""
     owner: Owner = Owner()
     reason: str = ""
+    service_account: str = ""
 
     @property
     def terminating(self) -> bool:
@@ -92,6 +94,14 @@ class Pod(Struct, frozen=True, kw_only=True, gc=False):
 class Namespace(Struct, frozen=True, gc=False):
     """A namespace and its labels."""
 
+    name: str
+    labels: Mapping[str, str] = {}
+
+
+class ServiceAccount(Struct, frozen=True, gc=False):
+    """A ServiceAccount and its labels; never its secrets."""
+
+    namespace: str
     name: str
     labels: Mapping[str, str] = {}
 

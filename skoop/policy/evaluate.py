@@ -1,0 +1,269 @@
+"""A connection against the policies of both its ends.
+
+Conditions that cannot be decided are assumed both ways. Where every assumption leads to the same
+outcome, that is the outcome; otherwise it is unknown, and the reasons are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+
+from msgspec import Struct
+
+from skoop.policy.answer import Answer, Miss
+from skoop.policy.decision import Basis, Decision, Outcome, PolicyVerdict
+from skoop.policy.explain import changes_of, near_misses, rule_misses
+from skoop.policy.party import Flow, Party, PartyKind
+from skoop.policy.rules import Action, Engine, Policy, PolicySet, Rule, Tier, Way
+
+_MAX_OPEN = 10
+"""Undecided conditions that are tried both ways; with more the answer is unknown."""
+
+
+def evaluate(policies: PolicySet, flow: Flow) -> PolicyVerdict:
+    """What the policies say about a connection's first packet."""
+    egress = decide(policies, flow, Way.EGRESS)
+    ingress = decide(policies, flow, Way.INGRESS)
+    outcomes = {egress.outcome, ingress.outcome}
+    if Outcome.DENIED in outcomes:
+        outcome = Outcome.DENIED
+    else:
+        outcome = Outcome.UNKNOWN if Outcome.UNKNOWN in outcomes else Outcome.ALLOWED
+    return PolicyVerdict(flow, outcome, egress, ingress)
+
+
+def decide(policies: PolicySet, flow: Flow, way: Way) -> Decision:
+    """What the policies of one end say."""
+    subject = subject_of(flow, way)
+    exempt = exemption(policies.engine, flow, way)
+    if exempt:
+        return _plain(way, subject, Basis.ALWAYS, exempt)
+    if not governed(subject):
+        return _plain(way, subject, Basis.NO_POLICY, f"no policy can apply to {subject}")
+    return _tiers(policies.tiers(way), flow, way, subject)
+
+
+def subject_of(flow: Flow, way: Way) -> Party:
+    """The end whose policies are asked."""
+    return flow.source if way is Way.EGRESS else flow.destination
+
+
+def governed(party: Party) -> bool:
+    """Whether policies apply to an end at all."""
+    return party.kind is PartyKind.POD or party.protected
+
+
+def exemption(engine: Engine, flow: Flow, way: Way) -> str:
+    """Why no policy can stop this, "" when one can.
+
+    A pod reaches itself, and its node reaches it (kubernetes.io/docs/concepts/services-networking/
+    network-policies, which exempts both directions between a pod and its node). Calico exempts
+    what the node sends to its pods, and applies egress policy to what they send to it
+    (docs.tigera.io, "Protect hosts": DefaultEndpointToHostAction comes after it).
+    """
+    source, destination = flow.source, flow.destination
+    if source.kind is PartyKind.POD and (source.namespace, source.name, source.kind) == (
+        destination.namespace,
+        destination.name,
+        destination.kind,
+    ):
+        return "a pod always reaches itself"
+    if not source.node or source.node != destination.node:
+        return ""
+    if source.kind is PartyKind.HOST and destination.kind is PartyKind.POD and way is Way.INGRESS:
+        return f"node {source.node} always reaches its own pods"
+    to_own_node = source.kind is PartyKind.POD and destination.kind is PartyKind.HOST
+    if to_own_node and way is Way.EGRESS and engine is Engine.KUBERNETES:
+        return f"a pod always reaches its own node, {source.node}"
+    return ""
+
+
+class _Assumed(Exception):  # noqa: N818
+    """A condition without an answer was met that has not been assumed yet."""
+
+    def __init__(self, key: Hashable, misses: tuple[Miss, ...]) -> None:
+        self.key, self.misses = key, misses
+
+
+class _Found(Struct, frozen=True):
+    """One run's end: `rule` and `policy` decided, or the tier's default did."""
+
+    action: Action
+    tier: Tier | None = None
+    policy: Policy | None = None
+    rule: Rule | None = None
+    tie: str = ""
+
+
+_ALLOWED = _Found(Action.ALLOW)
+
+
+class _Run:
+    """The policies asked once, with what has been assumed so far."""
+
+    def __init__(self, flow: Flow, subject: Party, assumed: dict[Hashable, bool]) -> None:
+        self._flow, self._subject, self._assumed = flow, subject, assumed
+
+    def through(self, tiers: tuple[Tier, ...]) -> _Found:
+        """The end of the way through the tiers."""
+        for tier in tiers:
+            found = self._tier(tier)
+            if found is not None:
+                return found
+        return _ALLOWED
+
+    def _tier(self, tier: Tier) -> _Found | None:
+        applied: list[Policy] = []
+        for policy in tier.policies:
+            if not self._applies(policy):
+                continue
+            applied.append(policy)
+            rule = self._first(policy)
+            if rule is not None:
+                tie = self._tie(tier, policy, rule) if tier.ties else ""
+                found = _Found(rule.action, tier, policy, rule, tie)
+                return None if rule.action is Action.PASS and not tie else found
+        if applied and tier.default is Action.DENY:
+            return _Found(Action.DENY, tier, applied[0])
+        return None
+
+    def _tie(self, tier: Tier, decided: Policy, rule: Rule) -> str:
+        """Another policy of the same rank that decides otherwise."""
+        for policy in tier.policies:
+            if policy is decided or policy.rank != decided.rank or not self._applies(policy):
+                continue
+            other = self._first(policy)
+            if other is not None and other.action is not rule.action:
+                return (
+                    f"{decided.ref} and {policy.ref} have the same priority and disagree"
+                    f" ({rule.action.value} and {other.action.value})"
+                )
+        return ""
+
+    def _applies(self, policy: Policy) -> bool:
+        answer = policy.subject.test(self._subject)
+        if answer is None:
+            return self._assume(("subject", policy.ref), policy.subject.misses(self._subject))
+        return answer
+
+    def _first(self, policy: Policy) -> Rule | None:
+        return next((rule for rule in policy.rules if self._matches(policy, rule)), None)
+
+    def _matches(self, policy: Policy, rule: Rule) -> bool:
+        answer = rule_answer(rule, self._flow)
+        if answer is None:
+            return self._assume((policy.ref, rule.name), rule_misses(rule, self._flow))
+        return answer
+
+    def _assume(self, key: Hashable, misses: tuple[Miss, ...]) -> bool:
+        if key not in self._assumed:
+            raise _Assumed(key, misses)
+        return self._assumed[key]
+
+
+def rule_answer(rule: Rule, flow: Flow) -> Answer:
+    """Whether a rule matches a connection."""
+    traffic = rule.traffic.test(flow.traffic, flow.destination)
+    if traffic is False:
+        return False
+    source = rule.source.test(flow.source)
+    if source is False:
+        return False
+    destination = rule.destination.test(flow.destination)
+    if destination is False:
+        return False
+    return None if None in (traffic, source, destination) else True
+
+
+def _tiers(tiers: tuple[Tier, ...], flow: Flow, way: Way, subject: Party) -> Decision:
+    whys: dict[str, None] = {}
+    ends: dict[Action, _Found] = {}
+    for found in _possible(tiers, flow, subject, {}, whys):
+        if found is None or found.tie:
+            whys.setdefault(found.tie if found else "too many conditions cannot be decided")
+            ends.setdefault(Action.PASS, _ALLOWED)
+        else:
+            ends.setdefault(found.action, found)
+    applied = _applied(tiers, subject)
+    if len(ends) > 1 or Action.PASS in ends:
+        return Decision(
+            outcome=Outcome.UNKNOWN, way=way, subject=str(subject), basis=Basis.UNDECIDED,
+            reason="it cannot be decided: " + "; ".join(whys),
+            applied=tuple(policy.ref for policy in applied),
+        )  # fmt: skip
+    (found,) = ends.values()
+    return _decision(found, applied, flow, way, subject)
+
+
+def _possible(
+    tiers: tuple[Tier, ...],
+    flow: Flow,
+    subject: Party,
+    assumed: dict[Hashable, bool],
+    whys: dict[str, None],
+) -> Iterator[_Found | None]:
+    """The ends under every assumption; None when there are too many."""
+    try:
+        yield _Run(flow, subject, assumed).through(tiers)
+    except _Assumed as open_:
+        for miss in open_.misses:
+            whys.setdefault(miss.text)
+        if len(assumed) >= _MAX_OPEN:
+            yield None
+            return
+        for value in (True, False):
+            yield from _possible(tiers, flow, subject, {**assumed, open_.key: value}, whys)
+
+
+def _applied(tiers: tuple[Tier, ...], subject: Party) -> list[Policy]:
+    return [
+        policy
+        for tier in tiers
+        for policy in tier.policies
+        if policy.subject.test(subject) is not False
+    ]
+
+
+def _decision(
+    found: _Found, applied: list[Policy], flow: Flow, way: Way, subject: Party
+) -> Decision:
+    refs = tuple(policy.ref for policy in applied)
+    policy, rule, tier = found.policy, found.rule, found.tier
+    if policy is None or tier is None:
+        if not applied:
+            reason = f"no policy applies to {subject} for {way.value}"
+            return _plain(way, subject, Basis.NO_POLICY, reason)
+        reason = f"no rule of the policies for {way.value} of {subject} decides, so it passes"
+        return Decision(
+            outcome=Outcome.ALLOWED, way=way, subject=str(subject), basis=Basis.NO_POLICY,
+            reason=reason, applied=refs,
+        )  # fmt: skip
+    outcome = Outcome.ALLOWED if found.action is Action.ALLOW else Outcome.DENIED
+    denied = outcome is Outcome.DENIED
+    near = near_misses(applied, found, flow) if denied else ()
+    return Decision(
+        outcome=outcome, way=way, subject=str(subject),
+        basis=Basis.ISOLATED if rule is None else Basis.RULE,
+        reason=_reason(found, refs, way, subject),
+        tier=tier.name, policy=policy.ref, rule=rule.name if rule else "",
+        rule_text=rule.text if rule else "", applied=refs, near=near,
+        changes=changes_of(found.policy, rule, near, way) if denied else (),
+    )  # fmt: skip
+
+
+def _reason(found: _Found, refs: tuple[object, ...], way: Way, subject: Party) -> str:
+    policy, rule = found.policy, found.rule
+    if policy is not None and rule is not None:
+        verb = "allows" if rule.action is Action.ALLOW else "denies"
+        return f"{policy.ref} {verb} it by {rule.name}"
+    others = f" and {len(refs) - 1} more" if len(refs) > 1 else ""
+    return (
+        f"{subject} is isolated for {way.value} by {refs[0]}{others},"
+        " and no rule that applies allows it"
+    )
+
+
+def _plain(way: Way, subject: Party, basis: Basis, reason: str) -> Decision:
+    return Decision(
+        outcome=Outcome.ALLOWED, way=way, subject=str(subject), basis=basis, reason=reason
+    )
