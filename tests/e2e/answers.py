@@ -1,0 +1,97 @@
+"""skoop's answer, and whether real connections agree with it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.e2e.site import Place, Seen
+
+# REJECT's ICMP error or reset reaches the client as one of these; routers limit the rate of their
+# errors, so an error foretold may stay unheard.
+_TOLD = {
+    "rejected": {"refused", "unreachable", "prohibited", "reset", "timeout"},
+    "unreachable": {"unreachable", "timeout"},
+    "prohibited": {"prohibited", "unreachable", "timeout"},
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What skoop said: the JSON result, the exit code, stderr and the seconds it took."""
+
+    result: dict[str, Any]
+    code: int
+    stderr: str
+    seconds: float = field(compare=False)
+
+    @property
+    def verdict(self) -> str:
+        return str(self.result["verdict"])
+
+    @property
+    def suspicions(self) -> list[str]:
+        """Names of the causes, the likeliest first."""
+        return [each["name"] for each in self.result["suspicions"]]
+
+    @property
+    def outcomes(self) -> set[Seen]:
+        """What a client would observe."""
+        return {_seen(each) for each in self.result["outcomes"]}
+
+    def agrees(self, observed: Iterable[Seen]) -> bool:
+        """Whether each observation was foretold, and each kind of outcome foretold was observed."""
+        hits = set(observed)
+        foretold = self.outcomes
+        explained = all(any(_same(one, hit) for one in foretold) for hit in hits)
+        complete = all(any(_same(one, hit) for hit in hits) for one in foretold)
+        return explained and complete and bool(hits)
+
+    def __str__(self) -> str:
+        return f"{self.verdict}: {sorted(map(str, self.outcomes))} because {self.suspicions[:4]}"
+
+
+def diagnose(source: str, destination: str, *options: str) -> Answer:
+    """Run `skoop diagnose` on the cluster of KUBECONFIG, as its users do."""
+    command = (sys.executable, "-m", "skoop", "diagnose", source, destination, *options)
+    started = time.monotonic()
+    done = subprocess.run(
+        [*command, "-o", "json"], text=True, capture_output=True, timeout=120, check=False
+    )
+    seconds = time.monotonic() - started
+    if not done.stdout.strip():
+        raise AssertionError(f"{' '.join(command[3:])}: exit {done.returncode}: {done.stderr}")
+    return Answer(json.loads(done.stdout), done.returncode, done.stderr, seconds)
+
+
+def observe(
+    source: Place, address: str, port: int, protocol: str, wanted: Iterable[Seen], most: int = 24
+) -> set[Seen]:
+    """Connect until everything wanted was seen: at least twice, as often as needed to draw each
+    backend of a Service, but no more than `most` times."""
+    wanted = set(wanted)
+    hits: set[Seen] = set()
+    for attempt in range(most):
+        hits.add(source.ask(address, port, protocol))
+        missing = [one for one in wanted if not any(_same(one, hit) for hit in hits)]
+        if attempt and not missing:
+            break
+    return hits
+
+
+def _seen(outcome: dict[str, Any]) -> Seen:
+    if outcome["result"] != "ok":
+        return Seen(outcome["result"])
+    server = outcome.get("server") or {}
+    return Seen("ok", server.get("name", ""), outcome.get("seen_source") or "")
+
+
+def _same(foretold: Seen, found: Seen) -> bool:
+    if "ok" in (foretold.result, found.result):
+        return foretold == found
+    return found.result in _TOLD.get(foretold.result, {foretold.result})
