@@ -25,22 +25,6 @@ ELSEWHERE = (
 NO_EVIDENCE = (
     ("snapshot-stale", "a snapshot's age alone does not tell whether the state has changed"),
     ("conflicting-cni-config", "files in /etc/cni/net.d are not collected"),
-    ("cloud NIC", "instance-stopped, nic-detached, pod-ip-unassigned, source-dest-check, "
-     "wrong-subnet, vanished-during-diagnosis: clouds are not looked at"),
-    ("cloud security group", "no-ingress-rule, no-egress-rule, explicit-deny-priority, empty, "
-     "reference-not-preserved, intra-group-isolated, nodes-in-different-groups, "
-     "pod-cidr-not-allowed: clouds are not looked at"),
-    ("cloud ACL", "ingress-deny, egress-deny, return-ephemeral-deny, rule-order: clouds are not "
-     "looked at"),
-    ("cloud route", "none, pod-cidr-missing, wrong-instance, blackhole, inactive, more-specific, "
-     "nexthop-gone, table-not-associated, some-tables-stale, quota-exceeded, peering-missing, "
-     "peering-cidr-missing: clouds are not looked at"),
-    ("cloud NAT", "no-public-ip, gateway-missing, snat-entry-missing, dnat-entry-missing, no-eips, "
-     "ports-exhausted, eip-unbound, private-destination-to-internet: clouds are not looked at"),
-    ("cloud load balancer", "inactive, listener-missing, listener-stopped, port-mismatch, "
-     "server-group-missing, no-backends, backend-set-drift, backend-unhealthy, "
-     "health-check-blocked, cross-zone-off, target-port-wrong, acl-deny, "
-     "hairpin-client-ip-preservation, region-mismatch: clouds are not looked at"),
 )  # fmt: skip
 """Causes for which there is nothing in a snapshot."""
 
@@ -194,7 +178,7 @@ def _told() -> set[type[Finding]]:
     """The findings that some module outside the catalogue refers to."""
     words: set[str] = set()
     for path in PACKAGE.rglob("*.py"):
-        if path.parent != PACKAGE / "findings":
+        if PACKAGE / "findings" not in path.parents:
             words.update(re.findall(r"\w+", path.read_text(encoding="utf-8")))
     return {one for one in catalogue() if one.__name__ in words}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from skoop.findings import (
     bridge,
+    cloud,
     conntrack,
     dns,
     endpoints,
@@ -37,6 +38,7 @@ GROUPS = {
     "DNS": ("Name resolution", dns),
     "POL": ("Network policies", policy),
     "NODE": ("Nodes", node),
+    "CLOUD": ("The cloud under the nodes", cloud),
 }
 """The prefix of a code: what the group is about, and the module that holds it, in layer order."""
 
