@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
 from msgspec import Struct
@@ -12,6 +10,7 @@ from msgspec import Struct
 from skoop.cluster import decode
 from skoop.cluster.calico import calico_objects
 from skoop.cluster.decode.items import RefusedError
+from skoop.cluster.memory import collector_paused
 from skoop.cluster.policies import policy_lists
 from skoop.model.diagnosis import NotChecked
 from skoop.model.kube import EndpointSlice, Inventory, build_inventory
@@ -47,7 +46,7 @@ def from_documents(documents: Mapping[str, bytes]) -> Inventory:
     `what` is the resource. Keys that are no list skoop uses ("version") are ignored. Raises
     InputError naming the resource, the item and the field when a document cannot be read.
     """
-    with _collector_paused():
+    with collector_paused():
         pods = _read(documents, "pods", decode.decode_pods)
         nodes = _read(documents, "nodes", decode.decode_nodes)
         services = _read(documents, "services", decode.decode_services)
@@ -109,16 +108,3 @@ def _slices(documents: Mapping[str, bytes]) -> _Read[EndpointSlice]:
     if endpoints.absent:
         return slices
     return _Read(endpoints.objects, (NotChecked("endpointslices", _NO_SLICES),))
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Millions of small objects without a cycle: the cyclic collector would double the time."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec import Struct
 
 from skoop.cluster.decode.items import decode_list
@@ -17,23 +19,51 @@ from skoop.model.kube import (
 )
 
 
-class _EnvWire(Struct, frozen=True, gc=False):
+class _NameWire(Struct, frozen=True, gc=False):
+    name: str = ""
+
+
+class _FromWire(Struct, rename="camel", frozen=True, gc=False):
+    config_map_key_ref: _NameWire | None = None
+
+
+class _EnvWire(Struct, rename="camel", frozen=True, gc=False):
     name: str
     value: str | None = None
+    value_from: _FromWire | None = None
 
 
-class _ContainerWire(Struct, frozen=True, gc=False):
+class _EnvFromWire(Struct, rename="camel", frozen=True, gc=False):
+    config_map_ref: _NameWire | None = None
+
+
+class _SourceWire(Struct, rename="camel", frozen=True, gc=False):
+    config_map: _NameWire | None = None
+
+
+class _ProjectedWire(Struct, frozen=True, gc=False):
+    sources: list[_SourceWire] | None = None
+
+
+class _VolumeWire(Struct, rename="camel", frozen=True, gc=False):
+    config_map: _NameWire | None = None
+    projected: _ProjectedWire | None = None
+
+
+class _ContainerWire(Struct, rename="camel", frozen=True, gc=False):
     name: str
     image: str = ""
     command: list[str] | None = None
     args: list[str] | None = None
     env: list[_EnvWire] | None = None
+    env_from: list[_EnvFromWire] | None = None
 
 
 class _PodSpecWire(Struct, rename="camel", frozen=True, gc=False):
     containers: list[_ContainerWire] | None = None
     init_containers: list[_ContainerWire] | None = None
     host_network: bool | None = None
+    volumes: list[_VolumeWire] | None = None
 
 
 class _TemplateWire(Struct, frozen=True, gc=False):
@@ -92,7 +122,24 @@ def _workload(kind: str, wire: _WorkloadWire, desired: int, ready: int) -> Workl
         desired=desired,
         ready=ready,
         host_network=bool(pod.host_network),
+        config_maps=tuple(dict.fromkeys(_references(pod))),
     )
+
+
+def _references(pod: _PodSpecWire) -> Iterator[str]:
+    """The ConfigMaps a pod takes something from."""
+    for volume in pod.volumes or ():
+        sources = volume.projected.sources if volume.projected else ()
+        for source in (volume, *(sources or ())):
+            if source.config_map:
+                yield source.config_map.name
+    for container in (*(pod.init_containers or ()), *(pod.containers or ())):
+        for one in container.env_from or ():
+            if one.config_map_ref:
+                yield one.config_map_ref.name
+        for each in container.env or ():
+            if each.value_from and each.value_from.config_map_key_ref:
+                yield each.value_from.config_map_key_ref.name
 
 
 def _container(wire: _ContainerWire) -> Container:

@@ -115,7 +115,8 @@ class ConfigMap(Struct, frozen=True, gc=False):
 
 
 class Workload(Struct, frozen=True, kw_only=True, gc=False):
-    """A DaemonSet or a Deployment (`kind`). `desired` and `ready` count pods."""
+    """A DaemonSet or a Deployment (`kind`). `desired` and `ready` count pods; `config_maps` are
+    the names of those that its pods mount or take variables from."""
 
     kind: str
     namespace: str
@@ -127,6 +128,7 @@ class Workload(Struct, frozen=True, kw_only=True, gc=False):
     desired: int = 0
     ready: int = 0
     host_network: bool = False
+    config_maps: tuple[str, ...] = ()
 
 
 class ServiceCidr(Struct, frozen=True, gc=False):

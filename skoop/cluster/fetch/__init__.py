@@ -1,0 +1,22 @@
+"""A running cluster's lists, as the files of a snapshot hold them.
+
+What is asked for is `table.TABLE`, a line each. Nothing that could be a secret is kept (`lean`).
+"""
+
+from skoop.cluster.fetch.lists import Lists, fetch_lists, require
+from skoop.cluster.fetch.settings import DNS, fetch_settings, needed
+from skoop.cluster.fetch.table import NAMED, TABLE, Listed, When, rules
+
+__all__ = [
+    "DNS",
+    "NAMED",
+    "TABLE",
+    "Listed",
+    "Lists",
+    "When",
+    "fetch_lists",
+    "fetch_settings",
+    "needed",
+    "require",
+    "rules",
+]

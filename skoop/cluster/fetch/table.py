@@ -1,0 +1,89 @@
+"""What skoop lists of a cluster. A further resource is a further line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+from msgspec import Struct
+
+from skoop.cluster.api import Resource
+from skoop.cluster.api.resource import (
+    CONFIG_MAPS,
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    NAMESPACES,
+    NODES,
+    PODS,
+    SERVICES,
+)
+
+
+class When(Enum):
+    """Which clusters and questions a list is for."""
+
+    ALWAYS = "always"
+    SERVED = "where the API server has its group"
+    """Custom resources: their absence says that a cluster does without, and is no news."""
+    NAMED = "when it is asked for by name, and for whole snapshots"
+    INSTEAD = "when the list that it stands in for cannot be had"
+
+
+class Listed(Struct, frozen=True, kw_only=True):
+    """A list. `file` is its name in a snapshot and in `Inventory.absent`; `instead` names the list
+    to fall back to."""
+
+    resource: Resource
+    file: str
+    when: When = When.ALWAYS
+    instead: str = ""
+
+
+def _custom(plural: str, group: str, version: str = "v1") -> Listed:
+    resource = Resource(plural, group, version)
+    return Listed(resource=resource, file=resource.rbac, when=When.SERVED)
+
+
+_CALICO = "crd.projectcalico.org"
+
+TABLE = (
+    Listed(resource=PODS, file="pods"),
+    Listed(resource=NODES, file="nodes"),
+    Listed(resource=SERVICES, file="services"),
+    Listed(
+        resource=Resource("endpointslices", "discovery.k8s.io"),
+        file="endpointslices",
+        instead="endpoints",
+    ),
+    Listed(resource=Resource("endpoints"), file="endpoints", when=When.INSTEAD),
+    Listed(resource=NAMESPACES, file="namespaces"),
+    Listed(resource=Resource("networkpolicies", "networking.k8s.io"), file="networkpolicies"),
+    Listed(resource=DAEMON_SETS, file="daemonsets"),
+    Listed(resource=DEPLOYMENTS, file="deployments", when=When.NAMED),
+    Listed(
+        resource=Resource("servicecidrs", "networking.k8s.io"),
+        file="servicecidrs",
+        when=When.NAMED,
+    ),
+    _custom("ippools", _CALICO),
+    _custom("blockaffinities", _CALICO),
+    _custom("ipamblocks", _CALICO),
+    _custom("felixconfigurations", _CALICO),
+    _custom("bgppeers", _CALICO),
+    _custom("bgpconfigurations", _CALICO),
+    _custom("installations", "operator.tigera.io"),
+)
+NAMED = frozenset(each.file for each in TABLE if each.when is When.NAMED)
+
+
+def rules() -> tuple[Mapping[str, list[str]], ...]:
+    """The least privilege that reading a cluster takes, as the rules of a ClusterRole."""
+    groups: dict[str, list[str]] = {}
+    for each in TABLE:
+        groups.setdefault(each.resource.group, []).append(each.resource.plural)
+    listed = tuple(
+        {"apiGroups": [group], "resources": sorted(plurals), "verbs": ["list"]}
+        for group, plurals in sorted(groups.items())
+    )
+    single = {"apiGroups": [""], "resources": [CONFIG_MAPS.plural], "verbs": ["get"]}
+    return (*listed, single)
