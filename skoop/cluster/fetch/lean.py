@@ -46,7 +46,7 @@ _SECRET_LINE = re.compile(
 )
 _SECRET_JSON = re.compile(rf'("[\w.-]*{_SECRET}[\w.-]*"\s*:\s*)"(?:[^"\\]|\\.)*"', re.IGNORECASE)
 _URL_USER = re.compile(r"(\w+://)[^/\s@\"']+@")
-_REMOVED = "removed-by-skoop"
+REMOVED = "removed-by-skoop"
 
 Lean = Callable[[Raw], bytes]
 
@@ -96,10 +96,10 @@ def lean_config_map(raw: Raw) -> bytes:
 def without_secrets(key: str, text: str) -> str:
     """A configuration's text. Nothing in it that detection reads sounds like a credential."""
     if _SECRET_NAME.search(key):
-        return _REMOVED
-    text = _SECRET_JSON.sub(rf'\1"{_REMOVED}"', text)
-    text = _SECRET_FLAG.sub(rf"\1\2{_REMOVED}", text)
-    text = _SECRET_LINE.sub(rf"\g<1>{_REMOVED}", text)
+        return REMOVED
+    text = _SECRET_JSON.sub(rf'\1"{REMOVED}"', text)
+    text = _SECRET_FLAG.sub(rf"\1\2{REMOVED}", text)
+    text = _SECRET_LINE.sub(rf"\g<1>{REMOVED}", text)
     return _URL_USER.sub(r"\1", text)
 
 
@@ -183,10 +183,10 @@ def quiet(words: Iterable[str]) -> list[str]:
     hide = False
     for word in words:
         if hide and not word.startswith("-"):
-            found.append(_REMOVED)
+            found.append(REMOVED)
             hide = False
             continue
-        found.append(_URL_USER.sub(r"\1", _SECRET_FLAG.sub(rf"\1\2{_REMOVED}", word)))
+        found.append(_URL_USER.sub(r"\1", _SECRET_FLAG.sub(rf"\1\2{REMOVED}", word)))
         hide = word.startswith("-") and "=" not in word and bool(_SECRET_NAME.search(word))
     return found
 

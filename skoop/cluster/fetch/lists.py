@@ -39,10 +39,15 @@ class Lists(Struct, frozen=True):
         return Lists({**self.documents, **more.documents}, (*self.absent, *more.absent))
 
 
-class _Groups(Struct, frozen=True):
-    class _Group(Struct, frozen=True):
-        name: str = ""
+class _Version(Struct, frozen=True, rename="camel"):
+    group_version: str = ""
 
+
+class _Group(Struct, frozen=True):
+    versions: tuple[_Version, ...] = ()
+
+
+class _Groups(Struct, frozen=True):
     groups: tuple[_Group, ...] = ()
 
 
@@ -73,17 +78,17 @@ def require(lists: Lists, files: Iterable[str]) -> None:
 
 
 def _served(client: ApiClient) -> frozenset[str] | None:
-    """The API's groups; None when the server does not tell them."""
+    """Every "GROUP/VERSION"; None when the server does not tell them."""
     try:
         groups = msgspec.json.decode(client.ask("/apis"), type=_Groups)
     except (ForbiddenError, NotFoundError):
         return None
-    return frozenset(each.name for each in groups.groups)
+    return frozenset(each.group_version for group in groups.groups for each in group.versions)
 
 
 def _is_wanted(listed: Listed, named: Collection[str], served: frozenset[str] | None) -> bool:
     if listed.when is When.SERVED:
-        return served is None or listed.resource.group in served
+        return served is None or listed.served_as in served
     return listed.when is When.ALWAYS or listed.file in named
 
 

@@ -18,7 +18,7 @@ from skoop.cluster.fetch.table import Listed
 from skoop.cluster.parallel import in_parallel
 from skoop.errors import AccessError
 from skoop.model.diagnosis import NotChecked
-from skoop.model.kube import Workload
+from skoop.model.kube import Inventory, Workload
 from skoop.model.progress import ListFailed, ListFinished, ListStarted, Observer, ignore
 
 FILE = "configmaps"
@@ -42,14 +42,15 @@ _AGENTS = (
     "aws-node",
 )
 """Beginnings of names of DaemonSets."""
-_GUESSED = (
-    ("kube-system", "kube-proxy"),
-    ("kube-flannel", "kube-flannel-cfg"),
-    ("kube-system", "kube-flannel-cfg"),
-    ("kube-system", "calico-config"),
-    ("kube-system", "canal-config"),
-)
-"""Where they are on most clusters, for when the DaemonSets cannot be listed."""
+_PROXY = ("kube-system", "kube-proxy")
+_BY_ANNOTATION = {
+    "flannel.alpha.coreos.com/": (
+        ("kube-flannel", "kube-flannel-cfg"),
+        ("kube-system", "kube-flannel-cfg"),
+    ),
+    "projectcalico.org/": (("kube-system", "calico-config"), ("kube-system", "canal-config")),
+}
+"""Where they are on most clusters, for agents that run as no DaemonSet one can see."""
 DNS = (("kube-system", "coredns"), ("kube-system", "rke2-coredns-rke2-coredns"))
 _UNNEEDED = ("kube-root-ca.crt",)
 _READ_BY_API = {"cilium": "cilium-config", "anetd": "cilium-config"}
@@ -83,17 +84,29 @@ def _one(client: ApiClient, name: Name) -> bytes | NotChecked | None:
         return NotChecked(f"ConfigMap {'/'.join(name)}", reason(error))
 
 
-def needed(daemon_sets: Iterable[Workload] | None) -> tuple[Name, ...]:
-    """The ConfigMaps to get, by what the network's agents refer to; None: guess."""
-    if daemon_sets is None:
-        return _GUESSED
-    return tuple(dict.fromkeys(_referenced(daemon_sets)))
+def needed(inventory: Inventory) -> tuple[Name, ...]:
+    """The ConfigMaps to get: those that the network's agents refer to; where no agent is seen,
+    those with the usual names."""
+    agents = [each for each in inventory.daemon_sets if each.name.startswith(_AGENTS)]
+    proxies = [each for each in agents if each.name.startswith("kube-proxy")]
+    found = list(_referenced(agents))
+    if not proxies:
+        found.append(_PROXY)
+    if len(agents) == len(proxies):
+        found += _by_annotations(inventory)
+    return tuple(dict.fromkeys(found))
 
 
-def _referenced(daemon_sets: Iterable[Workload]) -> Iterator[Name]:
-    for each in daemon_sets:
-        if each.name.startswith(_AGENTS):
-            read = [name for agent, name in _READ_BY_API.items() if each.name.startswith(agent)]
-            for name in (*each.config_maps, *read):
-                if name not in _UNNEEDED:
-                    yield each.namespace, name
+def _referenced(agents: Iterable[Workload]) -> Iterator[Name]:
+    for each in agents:
+        read = [name for agent, name in _READ_BY_API.items() if each.name.startswith(agent)]
+        for name in (*each.config_maps, *read):
+            if name not in _UNNEEDED:
+                yield each.namespace, name
+
+
+def _by_annotations(inventory: Inventory) -> Iterator[Name]:
+    keys = {key for node in inventory.nodes for key in node.annotations}
+    for beginning, names in _BY_ANNOTATION.items():
+        if any(key.startswith(beginning) for key in keys):
+            yield from names

@@ -31,12 +31,19 @@ class When(Enum):
 
 class Listed(Struct, frozen=True, kw_only=True):
     """A list. `file` is its name in a snapshot and in `Inventory.absent`; `instead` names the list
-    to fall back to."""
+    to fall back to; `along_with` is another "GROUP/VERSION" whose presence makes it worth asking
+    for."""
 
     resource: Resource
     file: str
     when: When = When.ALWAYS
     instead: str = ""
+    along_with: str = ""
+
+    @property
+    def served_as(self) -> str:
+        """The "GROUP/VERSION" without which it need not be asked for."""
+        return self.along_with or f"{self.resource.group}/{self.resource.version}"
 
 
 def _custom(plural: str, group: str, version: str = "v1") -> Listed:
@@ -45,6 +52,7 @@ def _custom(plural: str, group: str, version: str = "v1") -> Listed:
 
 
 _CALICO = "crd.projectcalico.org"
+_POLICY = "policy.networking.k8s.io"
 
 TABLE = (
     Listed(resource=PODS, file="pods"),
@@ -72,6 +80,21 @@ TABLE = (
     _custom("bgppeers", _CALICO),
     _custom("bgpconfigurations", _CALICO),
     _custom("installations", "operator.tigera.io"),
+    _custom("networkpolicies", _CALICO),
+    _custom("globalnetworkpolicies", _CALICO),
+    _custom("tiers", _CALICO),
+    _custom("networksets", _CALICO),
+    _custom("globalnetworksets", _CALICO),
+    _custom("hostendpoints", _CALICO),
+    Listed(
+        resource=Resource("serviceaccounts"),
+        file="serviceaccounts",
+        when=When.SERVED,
+        along_with=f"{_CALICO}/v1",
+    ),
+    _custom("adminnetworkpolicies", _POLICY, "v1alpha1"),
+    _custom("baselineadminnetworkpolicies", _POLICY, "v1alpha1"),
+    _custom("clusternetworkpolicies", _POLICY, "v1alpha2"),
 )
 NAMED = frozenset(each.file for each in TABLE if each.when is When.NAMED)
 

@@ -1,0 +1,152 @@
+"""The lists of a running cluster, also of one that does not give them all."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from skoop.cluster.api import ApiClient, UnauthorizedError, UnreachableError
+from skoop.cluster.detect import Cni, detect
+from skoop.cluster.fetch import NAMED, TABLE, fetch_lists, fetch_settings, needed, require, rules
+from skoop.cluster.inventory import from_documents
+from skoop.errors import AccessError
+from skoop.model.kube import Inventory
+from skoop.model.progress import ListFailed, ListFinished, ListStarted, Progress
+from tests.apiserver import ApiServer, Fault, Kind
+
+ALWAYS = ("pods", "nodes", "services", "endpointslices", "namespaces", "networkpolicies",
+          "daemonsets")  # fmt: skip
+
+
+def whole(client: ApiClient) -> Inventory:
+    lists = fetch_lists(client, named=NAMED)
+    maps = fetch_settings(client, needed(from_documents(lists.documents)))
+    return from_documents(lists.with_more(maps).documents)
+
+
+def test_a_cluster_is_what_its_snapshot_is(client: ApiClient, corpus: Inventory) -> None:
+    found = whole(client)
+    for name in ("nodes", "services", "endpoint_slices", "namespaces", "network_policies"):
+        assert getattr(found, name) == getattr(corpus, name), name
+    assert [(pod.name, pod.ips, pod.ready) for pod in found.pods] == [
+        (pod.name, pod.ips, pod.ready) for pod in corpus.pods
+    ]
+    facts, recorded = detect(found, {}), detect(corpus, {})
+    assert facts.cni == recorded.cni
+    assert facts.cni.value is Cni.FLANNEL
+    assert (facts.proxy, facts.flannel, facts.pod_cidrs) == (
+        recorded.proxy, recorded.flannel, recorded.pod_cidrs,
+    )  # fmt: skip
+
+
+def test_one_request_a_list(client: ApiClient, server: ApiServer) -> None:
+    lists = fetch_lists(client)
+    assert set(lists.documents) == set(ALWAYS)
+    assert lists.absent == ()
+    assert client.requests == len(ALWAYS) + 1
+    assert server.asked("list", "deployments") == 0
+
+
+def test_only_referenced_config_maps(client: ApiClient, server: ApiServer) -> None:
+    whole(client)
+    fetched = {
+        path.rpartition("/")[2] for verb, resource, path in server.log if resource == "configmaps"
+    }
+    assert fetched == {"kube-proxy", "kube-flannel-cfg"}
+    assert server.asked("list", "configmaps") == 0
+    assert not any(resource == "secrets" for _, resource, _ in server.log)
+
+
+@pytest.mark.parametrize("resource", ALWAYS)
+def test_a_forbidden_list_names_the_verb(
+    client: ApiClient, server: ApiServer, resource: str
+) -> None:
+    server.faults.add(Fault("forbidden", verb="list", resource=resource, times=0))
+    events: list[Progress] = []
+    lists = fetch_lists(client, observe=events.append)
+    absent = [each for each in lists.absent if each.what == resource]
+    assert len(absent) == 1
+    full = next(each.resource.rbac for each in TABLE if each.file == resource)
+    assert f'the RBAC verb "list" on "{full}" in all namespaces is missing' in absent[0].why
+    assert resource not in lists.documents
+    assert len(lists.documents) == len(ALWAYS) - (resource != "endpointslices")
+    assert ListFailed(resource, absent[0].why) in events
+    with pytest.raises(AccessError, match=f"The {resource} of the cluster cannot be listed"):
+        require(lists, (resource,))
+
+
+def test_endpoints_stand_in_for_slices(client: ApiClient, server: ApiServer) -> None:
+    server.faults.add(Fault("forbidden", resource="endpointslices", times=0))
+    assert "endpoints" in fetch_lists(client).documents
+
+
+@pytest.mark.parametrize("kind", ["throttle", "error", "reset", "truncate", "cut", "unavailable"])
+def test_trouble_that_passes(client: ApiClient, server: ApiServer, kind: str) -> None:
+    server.faults.add(Fault(kind, times=4))
+    lists = fetch_lists(client)
+    assert set(lists.documents) == set(ALWAYS)
+
+
+@pytest.mark.parametrize("kind", ["error", "truncate", "timeout", "throttle"])
+def test_a_list_that_never_comes_is_left_out(
+    client: ApiClient, server: ApiServer, kind: str
+) -> None:
+    server.faults.add(Fault(kind, resource="networkpolicies", times=0))
+    lists = fetch_lists(client)
+    assert [each.what for each in lists.absent] == ["networkpolicies"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("reset", UnreachableError), ("unauthorized", UnauthorizedError)]
+)
+@pytest.mark.parametrize("skip", [0, 3])
+def test_a_server_that_goes_away(
+    client: ApiClient, server: ApiServer, kind: str, expected: type[AccessError], skip: int
+) -> None:
+    server.faults.add(Fault(kind, times=0, skip=skip))
+    with pytest.raises(expected):
+        fetch_lists(client)
+
+
+def test_custom_resources_where_they_are(client: ApiClient, server: ApiServer) -> None:
+    group = "crd.projectcalico.org"
+    server.resources["ippools"] = Kind("ippools", "IPPool", group, namespaced=False)
+    pool = {"metadata": {"name": "main"}, "spec": {"cidr": "10.1.0.0/16", "ipipMode": "Always"}}
+    server.load([{"kind": "IPPool", **pool}])
+    lists = fetch_lists(client)
+    assert lists.absent == ()
+    assert [each.name for each in from_documents(lists.documents).calico.pools] == ["main"]
+    assert not any("policy.networking" in path for _, _, path in server.log)
+
+
+def test_a_server_that_does_not_tell_its_groups(client: ApiClient, server: ApiServer) -> None:
+    server.faults.add(Fault("forbidden", resource="/apis"))
+    lists = fetch_lists(client)
+    assert set(lists.documents) == set(ALWAYS) | {"serviceaccounts"}
+    assert lists.absent == ()
+
+
+def test_progress_is_told(client: ApiClient, corpus: Inventory) -> None:
+    events: list[Progress] = []
+    fetch_lists(client, observe=events.append)
+    assert ListStarted("pods") in events
+    assert ListFinished("pods", len(corpus.pods)) in events
+
+
+def test_the_rights_it_takes(server: ApiServer, client: ApiClient) -> None:
+    """What was asked for is granted by the rules, and no more than reading is."""
+    whole(client)
+    granted = {
+        (verb, plural, group)
+        for rule in rules()
+        for verb in rule["verbs"]
+        for plural in rule["resources"]
+        for group in rule["apiGroups"]
+    }
+    for verb, resource, _ in server.log:
+        if not resource.startswith("/"):
+            assert (verb, resource, server.resources[resource].group) in granted
+    assert {verb for verb, _, _ in granted} == {"get", "list"}
+    assert ("list", "configmaps", "") not in granted
+    assert not any(plural == "secrets" for _, plural, _ in granted)
+    msgspec.json.encode(rules())
