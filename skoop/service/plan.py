@@ -12,7 +12,7 @@ from skoop.model.trace import Evidence
 from skoop.service.config import ProxyConfig
 from skoop.service.endpoints import collect
 from skoop.service.expected import detects_local, place_of, uses_cluster_endpoints
-from skoop.service.programmed import addresses_of, not_programmed
+from skoop.service.programmed import addresses_of, not_programmed, serves_node_ports
 from skoop.service.topology import Usable, externally_accessible, usable_endpoints
 from skoop.service.view import ServiceEndpoint, Via, port_name
 
@@ -35,6 +35,7 @@ class PortPlan(Struct, frozen=True, kw_only=True):
     detects_local: bool
     node: str = ""
     node_ips: tuple[Address, ...] = ()
+    node_port_ips: tuple[Address, ...] = ()
     pod_ranges: tuple[Prefix, ...] = ()
 
     @property
@@ -135,6 +136,7 @@ def _plan(
     ranges = machine.pod_cidrs if machine and config.detect_local_mode == "NodeCIDR" else ()
     if config.detect_local_mode == "ClusterCIDR":
         ranges = config.cluster_cidrs
+    own = tuple(ip for ip in (machine.internal_ips if machine else ()) if ip[0] is family)
     collected = collect(inventory, service, port, family, node=node)
     usable = usable_endpoints(
         collected.endpoints,
@@ -154,6 +156,7 @@ def _plan(
         masquerade_all=config.masquerade_all,
         detects_local=detects_local(config, family),
         node=node,
-        node_ips=tuple(ip for ip in (machine.internal_ips if machine else ()) if ip[0] is family),
+        node_ips=own,
+        node_port_ips=tuple(ip for ip in own if serves_node_ports(ip, machine, config)),
         pod_ranges=tuple(each for each in ranges if each.family is family),
     )

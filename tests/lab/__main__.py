@@ -19,7 +19,8 @@ from tests.lab.lab import Lab
 from tests.lab.namespaces import forget_kept
 from tests.lab.namespaces import keep as keep_namespaces
 from tests.lab.predict import by_command
-from tests.lab.round import Play, Round, random_round
+from tests.lab.round import Play, Round, random_round, service_round
+from tests.lab.written import differences
 
 RESULTS = Path("lab-results")
 
@@ -33,6 +34,7 @@ def main() -> int:
     fresh.add_argument("--cases", type=int, default=0)
     fresh.add_argument("--seed", type=int, default=None, help="default: from the clock")
     fresh.add_argument("--queries", type=int, default=20, help="questions a round")
+    fresh.add_argument("--services", action="store_true", help="only Services, without faults")
     fresh.add_argument("--no-shrink", action="store_true", help="only report")
     fresh.add_argument("--results", type=Path, default=RESULTS)
     fresh.set_defaults(run=_fresh)
@@ -63,9 +65,10 @@ def _fresh(arguments: argparse.Namespace) -> int:
     first = int(time.time()) if arguments.seed is None else arguments.seed
     limit = time.monotonic() + 60 * arguments.minutes if arguments.minutes else None
     wanted = arguments.cases or (200 if limit is None else sys.maxsize)
-    tally, spoken = Tally(), 0.0
+    tally, spoken, wrong = Tally(), 0.0, 0
     print(f"rounds from seed {first}", file=sys.stderr)
-    for played in rounds(first, queries=arguments.queries):
+    draw = service_round if arguments.services else random_round
+    for played in rounds(first, queries=arguments.queries, draw=draw):
         if tally.cases >= wanted or (limit is not None and time.monotonic() > limit):
             break
         with TemporaryDirectory(prefix="skoop-round-") as folder:
@@ -73,11 +76,16 @@ def _fresh(arguments: argparse.Namespace) -> int:
             for case in run_round(played, by_command, snapshot, tally):
                 if case.opinion in (Opinion.DISAGREE, Opinion.ERROR):
                     _report(played, case, snapshot, arguments)
+            for line in differences(snapshot) if arguments.services else ():
+                wrong += 1
+                print(f"rules: {played.described()}\n  {line}")
         if time.monotonic() - spoken > 20:
             spoken = time.monotonic()
             print(tally.lines()[0], file=sys.stderr)
     print("\n".join(tally.lines()))
-    return 1 if tally.disagreements else 0
+    if arguments.services:
+        print(f"rules: {wrong} differences from what was expected")
+    return 1 if tally.disagreements or wrong else 0
 
 
 def _report(played: Round, case: Case, snapshot: Path, arguments: argparse.Namespace) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 from tests.lab import cni, commands
 from tests.lab.lab import Lab, underlay_port
 from tests.lab.namespaces import Netns, inside
+from tests.lab.rules import nftables
 from tests.lab.rules.flannel import flannel, portmap, restore_text
-from tests.lab.rules.kubeproxy import tables
+from tests.lab.rules.kubeproxy import Tables, tables
 from tests.lab.topology import OUTSIDE_IP, OUTSIDE_IP6, Cluster, Node
 
 # A reject must never be left out by a rate limit, and a neighbour that does not answer must fail
@@ -175,9 +176,17 @@ def _rules(lab: Lab, node: Node) -> None:
     hand = portmap(cluster, node)
     if cluster.cni == "plugin":
         hand = type(hand)()
-    parts = (hand, tables(cluster, node.name, family=4), flannel(node, family=4))
+    in_iptables = cluster.proxy == "iptables"
+    if not in_iptables:
+        table = nftables.table(cluster, node.name, family=4)
+        if cluster.dual_stack:
+            table += nftables.table(cluster, node.name, family=6)
+        commands.run(namespace, ("nft", "-f", "-"), text=table)
+    proxy = tables(cluster, node.name, family=4) if in_iptables else Tables()
+    parts = (hand, proxy, flannel(node, family=4))
     restore = f"tables-{cluster.iptables}-restore"
     commands.run(namespace, (f"ip{restore}", "--noflush", "-w", "5"), text=restore_text(*parts))
     if cluster.dual_stack:
-        six = restore_text(tables(cluster, node.name, family=6), flannel(node, family=6))
+        proxy6 = tables(cluster, node.name, family=6) if in_iptables else Tables()
+        six = restore_text(proxy6, flannel(node, family=6))
         commands.run(namespace, (f"ip6{restore}", "--noflush", "-w", "5"), text=six)

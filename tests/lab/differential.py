@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -125,10 +125,12 @@ def _count_blame(played: Round, case: Case, tally: Tally) -> None:
         tally.misblamed[fault.name, name] += 1
 
 
-def rounds(seed: int, *, queries: int) -> Iterator[Round]:
+def rounds(
+    seed: int, *, queries: int, draw: Callable[..., Round] = random_round
+) -> Iterator[Round]:
     """Rounds of seed, seed + 1, ..."""
     while True:
-        yield random_round(seed, queries=queries)
+        yield draw(seed, queries=queries)
         seed += 1
 
 

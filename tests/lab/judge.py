@@ -89,7 +89,10 @@ def _opinion(cluster: Cluster, query: Query, hits: tuple[Hit, ...], answer: Answ
 def inside(cluster: Cluster, query: Query) -> bool:
     """Whether a question is about an address the cluster has: what becomes of other packets once
     they have left the last node, no snapshot can tell."""
-    if "/" in query.dst or query.dst.startswith("127.") or behind(cluster, query):
+    service = behind(cluster, query)
+    if service is not None:
+        return all(backend.pod for backend in service.backends)
+    if "/" in query.dst or query.dst.startswith("127."):
         return True
     owned = {a for p in cluster.pods for a in (p.ip, p.ip6)}
     owned |= {a for s in cluster.services for a in (s.cluster_ip, s.cluster_ip6)}

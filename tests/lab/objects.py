@@ -82,7 +82,11 @@ def _node(cluster: Cluster, node: Node) -> Object:
         "metadata": {
             "name": node.name,
             "annotations": notes,
-            "labels": {"kubernetes.io/hostname": node.name, "kubernetes.io/os": "linux"},
+            "labels": {
+                "kubernetes.io/hostname": node.name,
+                "kubernetes.io/os": "linux",
+                "topology.kubernetes.io/zone": node.zone,
+            },
         },
         "spec": {
             "podCIDR": node.pod_cidr,
@@ -107,7 +111,8 @@ def _labels(cluster: Cluster, pod: Pod) -> dict[str, str]:
 def _pod(cluster: Cluster, pod: Pod) -> Object:
     node = cluster.node(pod.node)
     addresses = _families(cluster, pod.ip, pod.ip6)
-    ready = not any(b.pod == pod.name and not b.ready for s in cluster.services for b in s.backends)
+    mine = [b for s in cluster.services for b in s.backends if b.pod == pod.name]
+    ready = all(b.ready or b.terminating for b in mine)
     word = "True" if ready else "False"
     ports: list[Object] = [
         {"containerPort": x.port, "protocol": x.protocol.upper()} for x in pod.listeners
@@ -181,9 +186,10 @@ def _service(cluster: Cluster, service: Service) -> Object:
     if service.source_ranges:
         spec["loadBalancerSourceRanges"] = list(service.source_ranges)
     balancer: Object = {}
-    if service.load_balancer_ips:
-        ingress = [{"ip": ip, "ipMode": "VIP"} for ip in service.load_balancer_ips]
-        balancer = {"ingress": ingress}
+    modes = [*((ip, "VIP") for ip in service.load_balancer_ips),
+             *((ip, "Proxy") for ip in service.proxied_ips)]  # fmt: skip
+    if modes:
+        balancer = {"ingress": [{"ip": ip, "ipMode": mode} for ip, mode in modes]}
     return {
         "metadata": {"name": service.name, "namespace": service.namespace},
         "spec": spec,
@@ -204,36 +210,59 @@ def _service_port(port: ServicePort) -> Object:
 
 
 def _slices(cluster: Cluster) -> Iterable[Object]:
+    """A slice for each family and each set of port numbers, as the controller makes them."""
     for service in cluster.services:
-        ports = [
-            {"name": p.name, "port": p.target_port, "protocol": p.protocol.upper()}
-            for p in service.ports
-        ]
         families = [("IPv4", "")]
         if cluster.dual_stack and service.cluster_ip6:
             families.append(("IPv6", "6"))
+        numbers = dict.fromkeys(b.port for b in service.backends) or {0: None}
         for family, ending in families:
-            endpoints = [_endpoint(service, b, six=bool(ending)) for b in service.backends]
-            yield {
-                "metadata": {
-                    "name": f"{service.name}-{family.lower()}",
-                    "namespace": service.namespace,
-                    "labels": {"kubernetes.io/service-name": service.name},
-                },
-                "addressType": family,
-                "endpoints": endpoints,
-                "ports": ports,
-            }
+            for number in numbers:
+                backends = [b for b in service.backends if b.port == number]
+                yield _slice(service, family, backends, number, six=bool(ending))
+
+
+def _slice(
+    service: Service, family: str, backends: list[Backend], number: int, *, six: bool
+) -> Object:
+    ports = [
+        {"name": p.name, "port": number or p.target_port, "protocol": p.protocol.upper()}
+        for p in service.ports
+    ]
+    ending = f"-{number}" if number else ""
+    return {
+        "metadata": {
+            "name": f"{service.name}-{family.lower()}{ending}",
+            "namespace": service.namespace,
+            "labels": {"kubernetes.io/service-name": service.name},
+        },
+        "addressType": family,
+        "endpoints": [_endpoint(service, b, six=six) for b in backends if b.ip6 or not six],
+        "ports": ports,
+    }
 
 
 def _endpoint(service: Service, backend: Backend, *, six: bool) -> Object:
-    target = {"kind": "Pod", "namespace": service.namespace, "name": backend.pod}
-    return {
+    made: Object = {
         "addresses": [backend.ip6 if six else backend.ip],
-        "conditions": {"ready": backend.ready, "serving": backend.ready, "terminating": False},
-        "nodeName": backend.node,
-        "targetRef": target,
+        "conditions": {
+            "ready": backend.ready,
+            "serving": backend.ready or (backend.terminating and backend.serving),
+            "terminating": backend.terminating,
+        },
     }
+    if backend.node:
+        made["nodeName"] = backend.node
+    if backend.pod:
+        made["targetRef"] = {"kind": "Pod", "namespace": service.namespace, "name": backend.pod}
+    hints: Object = {}
+    if backend.zones:
+        hints["forZones"] = [{"name": each} for each in backend.zones]
+    if backend.nodes:
+        hints["forNodes"] = [{"name": each} for each in backend.nodes]
+    if hints:
+        made["hints"] = hints
+    return made
 
 
 def _config_maps(cluster: Cluster) -> Iterable[Object]:
@@ -256,10 +285,13 @@ def _config_maps(cluster: Cluster) -> Iterable[Object]:
         "data": {"net-conf.json": json.dumps(network), "cni-conf.json": json.dumps(cni)},
     }
     cidrs = CLUSTER_CIDR + ("," + CLUSTER_CIDR6 if cluster.dual_stack else "")
+    mode = cluster.proxy.partition("-")[0]
     config = (
         "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n"
-        f"mode: iptables\nclusterCIDR: {cidrs}\n"
+        f"mode: {mode}\nclusterCIDR: {cidrs}\n"
     )
+    if cluster.masquerade_all:
+        config += f"{mode}:\n  masqueradeAll: true\n"
     yield {
         "metadata": {"name": "kube-proxy", "namespace": "kube-system"},
         "data": {"config.conf": config},

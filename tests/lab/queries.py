@@ -113,10 +113,18 @@ def behind(cluster: Cluster, query: Query) -> Service | None:
 class Asker:
     """Draws questions about a cluster, those near a fault's target more often than others."""
 
-    def __init__(self, cluster: Cluster, rng: random.Random, targets: tuple[Target, ...]) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        rng: random.Random,
+        targets: tuple[Target, ...],
+        *,
+        services_only: bool = False,
+    ) -> None:
         self._cluster = cluster
         self._rng = rng
         self._near = targets
+        self._services_only = services_only
 
     def draw(self, count: int) -> tuple[Query, ...]:
         """So many different questions."""
@@ -135,6 +143,8 @@ class Asker:
         weights = [40, 36 if cluster.services else 0, 21, 3]
         if source == OUTSIDE_IP:
             kinds, weights = [self._to_node], [1]
+        elif self._services_only:
+            weights = [5, 60, 32, 3]
         dst, port, protocol = rng.choices(kinds, weights)[0]()
         six = cluster.dual_stack and rng.random() < 0.4
         if six and (other := self._in_six(dst)):
@@ -184,6 +194,9 @@ class Asker:
         if rng.random() < 0.05:
             return service.id, port.port + 1, port.protocol
         addresses = [service.id] * 4 + [*service.load_balancer_ips, *service.external_ips]
+        addresses += service.proxied_ips
+        if self._services_only:
+            addresses = addresses[3:]
         return rng.choice(addresses), port.port, port.protocol
 
     def _service(self) -> Service:

@@ -16,6 +16,7 @@ from tests.lab.build import build
 from tests.lab.capture import capture
 from tests.lab.faults import CATALOGUE, Fault, Scene, Target, find, pick
 from tests.lab.generate import random_cluster
+from tests.lab.generate_services import service_cluster
 from tests.lab.lab import Lab
 from tests.lab.probe import Hit, Shot, shoot
 from tests.lab.queries import Asker, Query, behind, shot
@@ -50,9 +51,10 @@ class Round(Struct, frozen=True, kw_only=True):
     def described(self) -> str:
         """Its flavour and faults in one line."""
         c = self.cluster
-        flags = [c.backend, c.cni, c.iptables, f"nf-call={c.bridge_nf_call}", f"rp={c.rp_filter}"]
+        flags = [c.backend, c.cni, c.iptables, c.proxy]
+        flags += [f"nf-call={c.bridge_nf_call}", f"rp={c.rp_filter}"]
         flags += ["direct"] * c.direct_routing + ["dual"] * c.dual_stack + ["warm"] * self.warm
-        flags += ["no-hairpin"] * (not c.hairpin)
+        flags += ["no-hairpin"] * (not c.hairpin) + ["masquerade-all"] * c.masquerade_all
         faults = "; ".join(map(str, self.injections)) or "no fault"
         return f"seed {self.seed}: {len(c.nodes)} nodes {' '.join(flags)}: {faults}"
 
@@ -83,6 +85,15 @@ def random_round(seed: int, *, queries: int = 20) -> Round:
         queries=Asker(shaped, rng, targets).draw(queries),
         warm=rng.random() < 0.3 and not any(find(i.fault).cold for i in injections),
     )
+
+
+def service_round(seed: int, *, queries: int = 20) -> Round:
+    """A round about Services: every kind of them in every mode, without faults, and nearly all
+    questions go to them."""
+    rng = random.Random(seed)
+    cluster = service_cluster(rng)
+    asker = Asker(cluster, rng, (), services_only=True)
+    return Round(seed=seed, cluster=cluster, queries=asker.draw(queries), warm=rng.random() < 0.3)
 
 
 def _draw(rng: random.Random, cluster: Cluster) -> Injection | None:
@@ -186,7 +197,7 @@ def attempts(cluster: Cluster, query: Query) -> int:
     service = behind(cluster, query)
     if service is None or query.sport:
         return 1
-    ready = sum(b.ready for b in service.backends)
+    ready = sum(b.ready for b in service.backends) or len(service.backends)
     return 1 if ready < 2 else 6 * ready
 
 

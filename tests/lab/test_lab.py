@@ -23,9 +23,17 @@ from tests.lab.judge import Answer, Opinion, judge
 from tests.lab.predict import by_command
 from tests.lab.probe import Hit, shoot
 from tests.lab.queries import Query, behind, shot
-from tests.lab.round import Round, attempts, from_json, random_round, to_json
+from tests.lab.round import (
+    Round,
+    attempts,
+    from_json,
+    random_round,
+    service_round,
+    to_json,
+)
 from tests.lab.serve import Servers
 from tests.lab.topology import Cluster
+from tests.lab.written import differences
 
 TOOLS = ("ip", "bridge", "iptables-legacy", "iptables-nft", "nft", "ipset", "conntrack", "ss")
 MISSING = [tool for tool in TOOLS if shutil.which(tool) is None]
@@ -107,6 +115,18 @@ def _healthy(cluster: Cluster) -> list[Query]:
         add("172.30.1.250", node.id, 30053, "udp")
     add("172.30.1.250", "node/k1", 8888)
     return found
+
+
+@pytest.mark.lab
+@real_kernel
+@pytest.mark.parametrize("seed", [3, 20016, 20020])
+def test_services_of_every_kind(seed: int, tmp_path: Path) -> None:
+    """The kernel's answers, and no difference between two writers of the same rules."""
+    tally = Tally()
+    run_round(service_round(seed), by_command, tmp_path / "snapshot", tally)
+    assert not tally.disagreements, [case.query for _, case in tally.disagreements]
+    assert tally.opinions[Opinion.AGREE] > 10
+    assert differences(tmp_path / "snapshot") == []
 
 
 @pytest.mark.lab

@@ -53,13 +53,19 @@ class Pod(Struct, frozen=True, kw_only=True):
 
 
 class Backend(Struct, frozen=True):
-    """An endpoint of a Service as its EndpointSlice tells it."""
+    """An endpoint of a Service as its EndpointSlice tells it. `port` is its own answer to a named
+    targetPort, 0 for the Service's number; an endpoint of a slice made by hand has no pod."""
 
     pod: str
     node: str
     ip: str
     ip6: str = ""
     ready: bool = True
+    serving: bool = True
+    terminating: bool = False
+    port: int = 0
+    zones: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
 
 
 class ServicePort(Struct, frozen=True):
@@ -73,7 +79,8 @@ class ServicePort(Struct, frozen=True):
 
 
 class Service(Struct, frozen=True, kw_only=True):
-    """A Service, with the endpoints kube-proxy was told about. `*_local` are traffic policies."""
+    """A Service, with the endpoints kube-proxy was told about. `*_local` are traffic policies;
+    `proxied_ips` are balancer addresses with ipMode Proxy."""
 
     name: str
     cluster_ip: str
@@ -83,6 +90,7 @@ class Service(Struct, frozen=True, kw_only=True):
     backends: tuple[Backend, ...] = ()
     external_ips: tuple[str, ...] = ()
     load_balancer_ips: tuple[str, ...] = ()
+    proxied_ips: tuple[str, ...] = ()
     source_ranges: tuple[str, ...] = ()
     external_local: bool = False
     internal_local: bool = False
@@ -96,7 +104,7 @@ class Service(Struct, frozen=True, kw_only=True):
     @property
     def kind(self) -> str:
         """The `type` of the API object."""
-        if self.load_balancer_ips:
+        if self.load_balancer_ips or self.proxied_ips:
             return "LoadBalancer"
         return "NodePort" if any(p.node_port for p in self.ports) else "ClusterIP"
 
@@ -112,6 +120,11 @@ class Node(Struct, frozen=True, kw_only=True):
     def id(self) -> str:
         """How a query names it."""
         return f"node/{self.name}"
+
+    @property
+    def zone(self) -> str:
+        """Its zone's label: odd nodes are in one, even ones in another."""
+        return f"z{self.index % 2}"
 
     @property
     def ip(self) -> str:
@@ -176,7 +189,8 @@ class Node(Struct, frozen=True, kw_only=True):
 
 class Cluster(Struct, frozen=True, kw_only=True):
     """A whole cluster. `backend` is flannel's ("vxlan" or "host-gw"), `cni` who builds the veths
-    ("hand" or "plugin"), `iptables` the userland's ("legacy" or "nft")."""
+    ("hand" or "plugin"), `iptables` the userland's ("legacy" or "nft"), `proxy` kube-proxy's mode
+    ("iptables", "nftables", or "nftables-chains" for the form up to 1.35)."""
 
     nodes: tuple[Node, ...]
     pods: tuple[Pod, ...]
@@ -185,6 +199,8 @@ class Cluster(Struct, frozen=True, kw_only=True):
     direct_routing: bool = False
     cni: str = "hand"
     iptables: str = "legacy"
+    proxy: str = "iptables"
+    masquerade_all: bool = False
     bridge_nf_call: int = 1
     rp_filter: int = 0
     hairpin: bool = True

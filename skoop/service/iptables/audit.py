@@ -17,6 +17,7 @@ from skoop.service.iptables import names
 from skoop.service.iptables.backends import audit_choice, audit_endpoint
 from skoop.service.iptables.base import audit_base, has_rules
 from skoop.service.iptables.entries import audit_entries
+from skoop.service.iptables.exact import audit_exactly
 from skoop.service.iptables.rules import Line, ProxyRules, compile_rules
 from skoop.service.plan import PortPlan
 from skoop.service.view import ServiceEndpoint
@@ -36,7 +37,15 @@ def audit(expected: Iterable[PortPlan], rules: Tables | ProxyRules) -> tuple[Dif
 
 
 def audit_port(plan: PortPlan, rules: ProxyRules) -> Iterator[Difference]:
-    """The differences of one Service port."""
+    """The differences of one Service port: those with a name of their own, else any other."""
+    named = tuple(_named(plan, rules))
+    yield from named
+    if rules.covers_outside:
+        told = {each.chain for each in named}
+        yield from (each for each in audit_exactly(plan, rules) if each.chain not in told)
+
+
+def _named(plan: PortPlan, rules: ProxyRules) -> Iterator[Difference]:
     yield from audit_entries(plan, rules)
     if not plan.usable.anywhere:
         return

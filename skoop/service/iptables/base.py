@@ -5,7 +5,8 @@ from __future__ import annotations
 from skoop.model.trace import Evidence
 from skoop.service.difference import Difference, DifferenceKind
 from skoop.service.iptables import names
-from skoop.service.iptables.rules import ProxyRules
+from skoop.service.iptables.canonical import Canonical, as_canonical, rule
+from skoop.service.iptables.rules import Line, ProxyRules
 
 # (table, built-in chain, chain of kube-proxy, what its absence does)
 _HOOKS = (
@@ -26,6 +27,9 @@ _HOOKS = (
     ("filter", "FORWARD", names.PROXY_FIREWALL, "source ranges are not enforced"),
     ("filter", "INPUT", names.PROXY_FIREWALL, "source ranges are not enforced"),
     ("filter", "OUTPUT", names.PROXY_FIREWALL, "source ranges are not enforced locally"),
+    ("filter", "INPUT", names.NODE_PORTS, "health checks of load balancers are not accepted"),
+    ("filter", "INPUT", names.LOCALNET, "packets to 127.0.0.0/8 from elsewhere are not dropped"),
+    ("filter", "OUTPUT", names.LOCALNET, "packets to 127.0.0.0/8 are not looked at"),
 )
 
 
@@ -59,7 +63,103 @@ def audit_base(rules: ProxyRules) -> tuple[Difference, ...]:
         if (table == "nat" or rules.has_chain(table, target))
         and not _leads_to(rules, table, chain, target)
     ]
-    return (*found, *_masquerading(rules), *_accepting(rules))
+    found += [*_masquerading(rules), *_accepting(rules)]
+    told = {each.chain for each in found}
+    return (*found, *(each for each in _conditions(rules) if each.chain not in told))
+
+
+# (table, chain) -> rules of kube-proxy that must be just so when they are there at all.
+_NEW = "--ctstate NEW"
+_JUMPS: dict[tuple[str, str], tuple[tuple[str, ...], ...]] = {
+    ("nat", "PREROUTING"): ((f"-j {names.SERVICES}",),),
+    ("nat", "OUTPUT"): ((f"-j {names.SERVICES}",),),
+    ("nat", "POSTROUTING"): ((f"-j {names.POSTROUTING}",),),
+    ("nat", names.SERVICES): (("--dst-type LOCAL", f"-j {names.NODE_PORTS}"),),
+    ("filter", "INPUT"): (
+        (_NEW, f"-j {names.PROXY_FIREWALL}"), (_NEW, f"-j {names.EXTERNAL_SERVICES}"),
+    ),
+    ("filter", "FORWARD"): (
+        (_NEW, f"-j {names.PROXY_FIREWALL}"), (f"-j {names.FORWARD}",),
+        (_NEW, f"-j {names.SERVICES}"), (_NEW, f"-j {names.EXTERNAL_SERVICES}"),
+    ),
+    ("filter", "OUTPUT"): ((_NEW, f"-j {names.PROXY_FIREWALL}"), (_NEW, f"-j {names.SERVICES}")),
+}  # fmt: skip
+
+
+def _conditions(rules: ProxyRules) -> list[Difference]:
+    """Jumps with other conditions than kube-proxy's, and its small chains rule by rule."""
+    if not rules.covers_outside:
+        return []
+    found = []
+    for (table, chain), jumps in _JUMPS.items():
+        for jump in jumps:
+            lines = _jumping(rules, table, chain, jump[-1])
+            wrong = [line for line in lines if as_canonical(line.text) != rule(*jump)]
+            if lines and wrong == lines:
+                message = f"{table} {chain} jumps to {jump[-1][3:]} under other conditions"
+                evidence = rules.evidence(table, wrong[0])
+                kind = DifferenceKind.HOOK_MISSING
+                found.append(_difference(kind, chain, message, evidence))
+    for line in rules.node_ports.values():
+        if line.target and not line.port:
+            message = f"a rule of {names.NODE_PORTS} is about every port"
+            kind, evidence = DifferenceKind.RULE_FOREIGN, rules.evidence("nat", line)
+            found.append(_difference(kind, names.NODE_PORTS, message, evidence))
+    for table, chain, wanted in _small_chains(rules):
+        have = [as_canonical(line.text) for line in rules.lines(table, chain) if line.target]
+        if have not in wanted and rules.has_chain(table, chain):
+            message = f"the rules of {chain} are not as kube-proxy writes them"
+            strange = [line for line in rules.lines(table, chain)
+                       if as_canonical(line.text) not in wanted[0]]  # fmt: skip
+            empty = Line(text=f"chain {chain} is empty")
+            shown = (strange or list(rules.lines(table, chain)) or [empty])[0]
+            kind = DifferenceKind.RULE_FOREIGN if strange else DifferenceKind.RULE_ORDER
+            found.append(_difference(kind, chain, message, rules.evidence(table, shown)))
+    return found
+
+
+def _jumping(rules: ProxyRules, table: str, chain: str, jump: str) -> list[Line]:
+    indexed = (table, chain) == ("nat", names.SERVICES)
+    lines = rules.services.values() if indexed else rules.lines(table, chain)
+    return [line for line in lines if line.target == jump[3:]]
+
+
+def _small_chains(rules: ProxyRules) -> list[tuple[str, str, list[list[Canonical]]]]:
+    """KUBE-MARK-MASQ, KUBE-POSTROUTING, KUBE-FORWARD and KUBE-FIREWALL (kubelet's too), with every
+    form they have had."""
+    mark = _mark(rules)
+    masquerade = [
+        rule(f"! --mark {mark}/{mark}", "-j RETURN"),
+        rule("-j MARK", f"--set-xmark {mark}/0x0"),
+        rule("-j MASQUERADE"),
+    ]
+    accept = rule(f"--mark {mark}/{mark}", "-j ACCEPT")
+    known = rule("--ctstate RELATED,ESTABLISHED", "-j ACCEPT")
+    invalid = rule("--ctstate INVALID", "-j DROP")
+    marked = rule("--mark 0x8000/0x8000", "-j DROP")
+    localnet = rule(
+        "! -s 127.0.0.0/8", "-d 127.0.0.0/8", "! --ctstate RELATED,ESTABLISHED,DNAT", "-j DROP"
+    )
+    return [
+        ("nat", names.MARK_MASQ, [
+            [rule("-j MARK", f"--set-xmark {mark}/{mark}")],
+            [rule("-j MARK", f"--or-mark {mark}")],
+        ]),
+        ("nat", names.POSTROUTING, [
+            masquerade, [masquerade[0], rule("-j MARK", f"--xor-mark {mark}"), masquerade[2]],
+        ]),
+        ("filter", names.FORWARD, [[invalid, accept, known], [accept, known]]),
+        ("filter", names.LOCALNET, [[localnet], [marked, localnet], [localnet, marked]]),
+    ]  # fmt: skip
+
+
+def _mark(rules: ProxyRules) -> str:
+    """The mark that kube-proxy's own rule tests before masquerading ("0x4000")."""
+    for line in rules.lines("nat", names.POSTROUTING):
+        for option in as_canonical(line.text):
+            if option.startswith("! --mark "):
+                return option.removeprefix("! --mark ").partition("/")[0]
+    return "0x4000"
 
 
 def _leads_to(rules: ProxyRules, table: str, chain: str, target: str) -> bool:

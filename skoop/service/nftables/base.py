@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from skoop.model.trace import Evidence
@@ -34,6 +35,9 @@ _HOOKED = {
     "filter-forward": ("forward", (f"{_NEW}service-endpoints-check",), _REFUSES),
     "filter-output": ("output", (f"{_NEW}service-endpoints-check",), f"{_REFUSES} locally"),
 }  # fmt: skip
+_OWN_ADDRESS = re.compile(
+    r"ip6? daddr @nodeport-ips |fib daddr type local (ip6? daddr != (127\.0\.0\.0/8|::1) )?"
+)
 _BEFORE = {"filter-prerouting-pre-dnat", "filter-output-pre-dnat"}
 
 
@@ -54,6 +58,7 @@ def audit_base(rules: NftRules, sample: PortPlan | None) -> Iterator[Difference]
         yield from _hooked(rules, chain, hook, wanted, effect)
     yield from _lookups(rules)
     yield from _masquerading(rules)
+    yield from _wrong_ports(rules)
     yield from _order(rules)
     if sample is not None and not rules.by_chains:
         yield from _cluster_ip_mark(rules, sample)
@@ -124,9 +129,8 @@ def _lookups(rules: NftRules) -> Iterator[Difference]:
 def _does(line: Line, ending: str) -> bool:
     """Whether a line is the lookup; for NodePorts behind a condition on the node's addresses."""
     head = line.canonical.removesuffix(ending)
-    return head != line.canonical and (
-        not head or "@nodeport-ips" in head or "type local" in head or ending == "reject"
-    )
+    by_port = ending.startswith(_PORT)
+    return head != line.canonical and (bool(_OWN_ADDRESS.fullmatch(head)) if by_port else not head)
 
 
 def _stops(line: Line) -> bool:
@@ -151,14 +155,41 @@ def _masquerading(rules: NftRules) -> Iterator[Difference]:
         message = f"masquerading does not depend on the mark {rules.mark} as it should"
         kind = DifferenceKind.MASQUERADE_TOO_MUCH
         yield _difference(kind, chain, message, rules.evidence(chain, marked[0].text))
-    hairpin = f"@{names.HAIRPINS} masquerade"
-    if not rules.by_chains and not any(hairpin in line.canonical for line in masquerades):
+    key = f"{rules.word} saddr . {rules.word} daddr . {_PORT}"
+    hairpin = f"ct status dnat {key} @{names.HAIRPINS} masquerade"
+    found = any(line.canonical.startswith(hairpin) for line in masquerades)
+    if not rules.by_chains and not found:
         message = "pods cannot reach themselves through a Service"
         evidence = rules.evidence(chain, f"no rule masquerades @{names.HAIRPINS}")
         yield _difference(DifferenceKind.HAIRPIN_MASQ_MISSING, chain, message, evidence)
     for line in lines:
         if _stops(line) and not line.canonical.endswith("return"):
             yield from _foreign(rules, chain, line, ())
+
+
+def _wrong_ports(rules: NftRules) -> Iterator[Difference]:
+    """Other ports of ClusterIPs are rejected, and addresses that nobody has are dropped."""
+    if names.CLUSTER_IPS not in rules.sets:
+        return
+    chain = names.CLUSTER_IPS_CHECK
+    effect = "wrong ports of ClusterIPs are not rejected"
+    kind = DifferenceKind.REJECT_MISSING
+    reject = f"{rules.word} daddr @{names.CLUSTER_IPS} reject"
+    drop = re.compile(rf"{rules.word} daddr \S+/\d+ drop")
+    lines = rules.lines(chain)
+    if not any(line.canonical == reject for line in lines):
+        text = lines[0].text if lines else f"no rule like: {reject}"
+        yield _difference(kind, chain, f"{chain}: {effect}", rules.evidence(chain, text))
+    for line in lines:
+        if line.canonical != reject and not drop.fullmatch(line.canonical):
+            message = f"a rule in kube-proxy's chain {chain} is not its own"
+            evidence = rules.evidence(chain, line.text)
+            yield _difference(DifferenceKind.RULE_FOREIGN, chain, message, evidence)
+    for hooked in (("filter-forward",), ("filter-output", "filter-output-post-dnat")):
+        have = [line.canonical for name in hooked for line in rules.lines(name)]
+        if f"{_NEW}{chain}" not in have:
+            evidence = rules.evidence(hooked[0], f"no rule like: {_NEW}{chain}")
+            yield _difference(kind, hooked[0], f"{hooked[0]} lacks a jump: {effect}", evidence)
 
 
 def _tests(lines: tuple[Line, ...], masquerade: Line, mark: str) -> bool:
@@ -171,15 +202,17 @@ def _tests(lines: tuple[Line, ...], masquerade: Line, mark: str) -> bool:
 
 
 def _order(rules: NftRules) -> Iterator[Difference]:
-    """Marks are set before the packet leaves for a Service's chain; ports are rejected before the
-    addresses that nobody has are dropped."""
+    """Marks are set before the packet leaves for a Service's chain; Services without endpoints
+    come before wrong ports, and these before addresses that nobody has."""
     lines = [line.canonical for line in rules.lines(names.SERVICES)]
     lookups = [n for n, line in enumerate(lines) if f"@{names.SERVICE_IPS}" in line]
     marks = [n for n, line in enumerate(lines) if line.endswith("mark")]
     check = [line.canonical for line in rules.lines(names.CLUSTER_IPS_CHECK)]
     rejects = [n for n, line in enumerate(check) if line.endswith("reject")]
     drops = [n for n, line in enumerate(check) if line.endswith("drop")]
+    jumps = [_places(rules, chain) for chain in ("filter-forward", "filter-output")]
     for chain, first, second in (
+        *jumps,
         (names.SERVICES, marks, lookups),
         (names.CLUSTER_IPS_CHECK, rejects, drops),
     ):
@@ -187,6 +220,16 @@ def _order(rules: NftRules) -> Iterator[Difference]:
             evidence = rules.evidence(chain, rules.lines(chain)[min(second)].text)
             message = f"the rules of {chain} stand in another order than kube-proxy's"
             yield _difference(DifferenceKind.RULE_ORDER, chain, message, evidence)
+
+
+def _places(rules: NftRules, chain: str) -> tuple[str, list[int], list[int]]:
+    """Where a chain jumps to look for Services without endpoints, and for wrong ports."""
+    listed = [line.canonical for line in rules.lines(chain)]
+    first, second = (
+        [place for place, line in enumerate(listed) if line == _NEW + each]
+        for each in ("service-endpoints-check", names.CLUSTER_IPS_CHECK)
+    )
+    return chain, first, second
 
 
 def _cluster_ip_mark(rules: NftRules, sample: PortPlan) -> Iterator[Difference]:

@@ -38,7 +38,7 @@ def compare(plan: PortPlan, rules: NftRules, chain: Chain) -> Iterator[Differenc
         message = f"a rule of {plan.name} is not kube-proxy's"
         evidence = rules.evidence(chain.name, unknown[0].text)
         yield _about(plan, DifferenceKind.RULE_FOREIGN, chain.name, message, evidence)
-    if not missing and not unknown and have != wanted:
+    if not missing and not unknown and _sequence(have) != _sequence(wanted):
         message = f"the rules of {plan.name} stand in another order than kube-proxy's"
         evidence = rules.evidence(chain.name, lines[0].text)
         yield _about(plan, DifferenceKind.RULE_ORDER, chain.name, message, evidence)
@@ -46,6 +46,12 @@ def compare(plan: PortPlan, rules: NftRules, chain: Chain) -> Iterator[Differenc
         found = next((line for line in lines if line.canonical == each.line), None)
         if each.choice is not None and found is not None and found.choice is not None:
             yield from _chosen(plan, rules, chain.name, each.choice, found, found.choice)
+
+
+def _sequence(lines: list[str]) -> list[str]:
+    """The order that matters: rules that lead clients back to their endpoint are for different
+    clients."""
+    return ["back" if f" saddr @{names.AFFINITY}" in line else line for line in lines]
 
 
 def _folded(line: Line) -> Line:

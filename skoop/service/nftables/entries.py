@@ -44,6 +44,7 @@ def audit_entries(plan: PortPlan, rules: NftRules) -> Iterator[Difference]:
         what = f"NodePort {' '.join(key)} of {plan.name}"
         yield from _entry(plan, rules, names.NODE_PORTS, key, external, what)
         yield from _refused(plan, rules, names.NO_ENDPOINT_PORTS, key, refused, what)
+        yield from _served(plan, rules)
     yield from _hairpins(plan, rules)
 
 
@@ -110,6 +111,18 @@ def _listed(plan: PortPlan, rules: NftRules, address: Address) -> Iterator[Diffe
         message = f"wrong ports of the ClusterIP of {plan.name} are not rejected"
     shown = _element(rules, names.CLUSTER_IPS, key, "")
     yield _about(plan, DifferenceKind.CLUSTER_IP_UNLISTED, names.CLUSTER_IPS, message, shown)
+
+
+def _served(plan: PortPlan, rules: NftRules) -> Iterator[Difference]:
+    """The set of addresses that serve NodePorts, which kube-proxy has unless all of them do."""
+    served = rules.sets.get(names.NODE_PORT_IPS)
+    for address in plan.node_port_ips if served is not None else ():
+        key = (format_ip(*address),)
+        if served is not None and key not in served:
+            message = f"NodePorts are not served on {key[0]}, an address of {plan.node}"
+            shown = _element(rules, names.NODE_PORT_IPS, key, "")
+            kind = DifferenceKind.NODE_ADDRESS_UNLISTED
+            yield _about(plan, kind, names.NODE_PORT_IPS, message, shown)
 
 
 def _hairpins(plan: PortPlan, rules: NftRules) -> Iterator[Difference]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from msgspec import Raw, Struct
 
-from skoop.model.address import Family
+from skoop.model.address import Family, format_ip, parse_prefix
 from skoop.model.trace import Evidence
 from skoop.netstack.nft.document import Document, RawChain, RawRule, decode, statements
 from skoop.netstack.nft.render import render_rule
@@ -23,6 +23,7 @@ _FAMILY = {Family.V4: "ip", Family.V6: "ip6"}
 _WITHOUT_EFFECT = ("counter", "log")
 _MARKING = re.compile(r"meta mark set meta mark \| (0x[0-9a-f]{8})")
 _MARK_TESTED = re.compile(r"meta mark & (0x[0-9a-f]{8}) ")
+_SOURCE = re.compile(r"(ip6? saddr != )([0-9a-f.:/-]+)")
 _CHOICE = re.compile(r"numgen random mod (\d+)(?: offset 0)? (v?map) \{ (.*) \}")
 
 
@@ -147,15 +148,45 @@ def _canonical(statement: str, mark: str) -> str:
     if _CHOICE.search(statement):
         return "choose"
     head, brace, members = statement.partition("{ ")
+    source = _SOURCE.fullmatch(statement)
+    if source:
+        return source[1] + one_of([source[2]])
     if brace and " : " not in members and not head.startswith(("update", "add")):
         return head + one_of(members.rstrip(" }").split(", "))
     return statement
 
 
 def one_of(members: Iterable[str]) -> str:
-    """An anonymous set, sorted; nft prints a single member without braces in some places."""
-    listed = sorted(members)
+    """An anonymous set, sorted. nft joins intervals that overlap or touch, and prints a single
+    member without braces in some places."""
+    listed = list(members)
+    try:
+        listed = [_interval(*each) for each in _joined(listed)]
+    except ValueError:
+        listed.sort()
     return listed[0] if len(listed) == 1 else f"{{ {', '.join(listed)} }}"
+
+
+def _interval(family: Family, low: int, high: int) -> str:
+    first = format_ip(family, low)
+    return first if low == high else f"{first}-{format_ip(family, high)}"
+
+
+def _joined(members: list[str]) -> list[tuple[Family, int, int]]:
+    """Addresses, prefixes and ranges as intervals; raises ValueError for anything else."""
+    family, intervals = Family.V4, []
+    for member in members:
+        low, dash, high = member.partition("-")
+        first, last = parse_prefix(low), parse_prefix(high if dash else low)
+        family = first.family
+        intervals.append((first.network, last.network | (~last.mask & (1 << family.bits) - 1)))
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(intervals):
+        if joined and start <= joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return [(family, *each) for each in joined]
 
 
 def _choice(found: re.Match[str]) -> Choice:

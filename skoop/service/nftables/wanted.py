@@ -107,7 +107,8 @@ def masqueraded_sources(plan: PortPlan, rules: NftRules) -> str | None:
 
 def _pod_sources(plan: PortPlan, rules: NftRules, operator: str) -> str:
     if plan.pod_ranges:
-        return f"{rules.word} saddr {operator}{plan.pod_ranges[0]}"
+        pods = str(plan.pod_ranges[0])
+        return f"{rules.word} saddr {operator}{one_of([pods]) if operator else pods}"
     return f"iifname {operator}?"
 
 

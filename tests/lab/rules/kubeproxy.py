@@ -21,7 +21,8 @@ class Tables(Struct, frozen=True):
 
 
 class Portal(Struct, frozen=True):
-    """One port of one Service, in one family, as a node sees it."""
+    """One port of one Service, in one family, as a node sees it: endpoints for traffic policies
+    Cluster (`everywhere`) and Local (`here`), all that are `known`, and the node's `own`."""
 
     service: Service
     port: ServicePort
@@ -30,6 +31,9 @@ class Portal(Struct, frozen=True):
     width: int
     everywhere: tuple[str, ...]
     here: tuple[str, ...]
+    known: tuple[str, ...]
+    own: tuple[str, ...]
+    masquerade_all: bool = False
 
     @property
     def name(self) -> str:
@@ -85,30 +89,60 @@ def portals(
     """Every Service port that has an address of the family."""
     chosen = cluster.services if services is None else services
     return tuple(
-        _portal(service, port, node, family=family)
+        _portal(cluster, service, port, node, family=family)
         for service in chosen
         if (service.cluster_ip if family == 4 else service.cluster_ip6)
         for port in service.ports
     )
 
 
-def _portal(service: Service, port: ServicePort, node: str, *, family: int) -> Portal:
-    ready = tuple(b for b in service.backends if b.ready)
+def _portal(
+    cluster: Cluster, service: Service, port: ServicePort, node: str, *, family: int
+) -> Portal:
+    everywhere, here = _usable(cluster, service, port, node)
+    own = tuple(b for b in (*everywhere, *here) if b.node == node)
     return Portal(
         service,
         port,
         service.cluster_ip if family == 4 else service.cluster_ip6,
         CLUSTER_CIDR if family == 4 else CLUSTER_CIDR6,
         32 if family == 4 else 128,
-        _endpoints(ready, port, family),
-        _endpoints(tuple(b for b in ready if b.node == node), port, family),
+        _endpoints(everywhere, port, family),
+        _endpoints(here, port, family),
+        _endpoints(_ready(service.backends), port, family),
+        tuple(dict.fromkeys(_endpoints(own, port, family))),
+        cluster.masquerade_all,
     )
+
+
+def _ready(backends: tuple[Backend, ...]) -> tuple[Backend, ...]:
+    """Those that are ready; with none, those that terminate and still serve."""
+    ready = tuple(b for b in backends if b.ready)
+    return ready or tuple(b for b in backends if b.serving and b.terminating)
+
+
+def _usable(
+    cluster: Cluster, service: Service, port: ServicePort, node: str
+) -> tuple[tuple[Backend, ...], tuple[Backend, ...]]:
+    """For traffic policies Cluster and Local. A Service that only ever serves locally has none for
+    Cluster, and hints do not count for it."""
+    local = _ready(tuple(b for b in service.backends if b.node == node))
+    public = port.node_port or service.external_ips or service.load_balancer_ips
+    if service.internal_local and not public:
+        return (), local
+    ready = [b for b in service.backends if b.ready]
+    zone = cluster.node(node).zone
+    if ready and all(b.nodes for b in ready) and any(node in b.nodes for b in ready):
+        return tuple(b for b in ready if node in b.nodes), local
+    if ready and all(b.zones for b in ready) and any(zone in b.zones for b in ready):
+        return tuple(b for b in ready if zone in b.zones), local
+    return _ready(service.backends), local
 
 
 def _endpoints(backends: tuple[Backend, ...], port: ServicePort, family: int) -> tuple[str, ...]:
     if family == 4:
-        return tuple(f"{b.ip}:{port.target_port}" for b in backends)
-    return tuple(f"[{b.ip6}]:{port.target_port}" for b in backends if b.ip6)
+        return tuple(f"{b.ip}:{b.port or port.target_port}" for b in backends)
+    return tuple(f"[{b.ip6}]:{b.port or port.target_port}" for b in backends if b.ip6)
 
 
 def tables(cluster: Cluster, node: str, *, family: int) -> Tables:
@@ -132,21 +166,23 @@ def tables(cluster: Cluster, node: str, *, family: int) -> Tables:
 
 
 def _nat(portal: Portal) -> tuple[list[str], list[str]]:
-    if not portal.everywhere:
+    if not portal.known:
         return [], []
     service = portal.service
-    chains = [portal.chain("SVC")]
+    chains = [portal.chain("SVC")] if portal.everywhere else []
     rules = []
     entry = portal.chain("SVL" if service.internal_local else "SVC")
     if portal.internal:
         rules.append(f"-A KUBE-SERVICES {portal.to(portal.cluster_ip, 'cluster IP')} -j {entry}")
         own = portal.to(portal.cluster_ip, "cluster IP")
-        rules.append(f"-A {entry} ! -s {portal.cluster_cidr} {own} -j KUBE-MARK-MASQ")
+        who = "" if portal.masquerade_all else f"! -s {portal.cluster_cidr} "
+        rules.append(f"-A {entry} {who}{own} -j KUBE-MARK-MASQ")
     rules += _choice(portal, portal.chain("SVC"), portal.everywhere)
     if portal.here and (service.internal_local or service.external_local):
         chains.append(portal.chain("SVL"))
         rules += _choice(portal, portal.chain("SVL"), portal.here)
-    for endpoint in portal.everywhere:
+    local = portal.here if service.internal_local or service.external_local else ()
+    for endpoint in dict.fromkeys((*portal.everywhere, *local)):
         chains.append(portal.chain("SEP", endpoint))
         rules += _endpoint(portal, endpoint)
     if portal.port.node_port or service.external_ips or service.load_balancer_ips:
@@ -241,7 +277,7 @@ def _refusals(portal: Portal, *, reject: str) -> list[str]:
     service = portal.service
     refuse = f"-j REJECT --reject-with {reject}-port-unreachable"
     rules = []
-    if not portal.everywhere:
+    if not portal.known:
         words, verdict, inside, outside = "has no endpoints", refuse, True, True
     else:
         words, verdict = "has no local endpoints", "-j DROP"
@@ -255,7 +291,7 @@ def _refusals(portal: Portal, *, reject: str) -> list[str]:
         if portal.port.node_port:
             local = "-m addrtype --dst-type LOCAL"
             rules.append(f"{door} {local} {portal.to_node_port(words)} {verdict}")
-    if service.source_ranges and portal.everywhere:
+    if service.source_ranges and portal.known:
         for address in portal.addresses(service.load_balancer_ips):
             words = f"traffic not accepted by {portal.chain('FW')}"
             rules.append(f"-A KUBE-PROXY-FIREWALL {portal.to(address, words)} -j DROP")
