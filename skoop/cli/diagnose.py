@@ -9,11 +9,13 @@ import typer
 from skoop.cli.options import (
     AskCloud,
     Debug,
+    Listen,
     ListFormat,
     NoColor,
     OutputFile,
     OutputFormats,
     Quiet,
+    Serve,
     Verbose,
 )
 from skoop.cli.plugged import asked
@@ -63,6 +65,8 @@ def diagnose(
     cluster_cidr: Annotated[str, typer.Option(help="Instead of what is detected.")] = "",
     output: OutputFormats = None,
     output_file: OutputFile = "",
+    serve: Serve = False,
+    listen: Listen = "",
     verbose: Verbose = False,
     quiet: Quiet = False,
     no_color: NoColor = False,
@@ -89,7 +93,7 @@ def diagnose(
         common = _shown_question(demo, common)
     shown = Shown(
         formats=tuple(output or ["text"]), output_file=output_file, no_color=no_color,
-        verbose=verbose, quiet=quiet,
+        verbose=verbose, quiet=quiet, serve=serve, listen=listen,
     )  # fmt: skip
     _answer(common, snapshot, demo, cloud, shown)
 
@@ -141,6 +145,8 @@ def demo(
     name: Annotated[str, typer.Argument(metavar="[NAME]", help="Which one; none: list.")] = "",
     output: OutputFormats = None,
     output_file: OutputFile = "",
+    serve: Serve = False,
+    listen: Listen = "",
     verbose: Verbose = False,
     quiet: Quiet = False,
     no_color: NoColor = False,
@@ -158,7 +164,7 @@ def demo(
 
     shown = Shown(
         formats=tuple(output or ["text"]), output_file=output_file, no_color=no_color,
-        verbose=verbose, quiet=quiet,
+        verbose=verbose, quiet=quiet, serve=serve, listen=listen,
     )  # fmt: skip
     request = _shown_question(name, Request(src="", dst=""))
     _answer(request, "", name, cloud_question(ctx, request.provider), shown)

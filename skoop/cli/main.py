@@ -18,6 +18,7 @@ from skoop.cli.diagnose import demo, diagnose
 from skoop.cli.explain import explain
 from skoop.cli.output import emit, remark
 from skoop.cli.plugged import NamedProviderCommand, ProviderCommand
+from skoop.cli.view import view
 from skoop.errors import EndpointError, SkoopError, UsageError
 
 _MAX_CANDIDATES = 10
@@ -33,6 +34,7 @@ app.command(cls=ProviderCommand)(diagnose)
 app.command(cls=ProviderCommand)(demo)
 app.command()(explain)
 app.command(cls=NamedProviderCommand)(cloud)
+app.command()(view)
 app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(collect.app, name="collect")
 app.add_typer(provider.app, name="provider")

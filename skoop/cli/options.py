@@ -21,7 +21,8 @@ OutputFormats = Annotated[
         "-o",
         "--output",
         metavar="FORMAT",
-        help="text, json, dot, mermaid or d2; may be repeated with --output-file.",
+        help="text, html, markdown, json, svg, png, dot, mermaid, d2, junit or sarif; may be "
+        "repeated with --output-file.",
     ),
 ]
 OutputFile = Annotated[
@@ -38,6 +39,12 @@ Verbose = Annotated[
     bool, typer.Option("-v", "--verbose", help="Show every step with the rule that decided it.")
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="One line: the verdict and why.")]
+Serve = Annotated[
+    bool, typer.Option("--serve", help="Show the HTML report on a local address until Ctrl-C.")
+]
+Listen = Annotated[
+    str, typer.Option(metavar="HOST:PORT", help="With --serve; default: a free port of 127.0.0.1.")
+]
 AsList = Annotated[ListFormat, typer.Option("-o", "--output", help="How to show the list.")]
 AskCloud = Annotated[
     bool, typer.Option("--ask-cloud", help="Ask the cloud now, also for a snapshot without it.")

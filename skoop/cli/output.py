@@ -19,15 +19,18 @@ if TYPE_CHECKING:
 _MAX_WIDTH = 120
 
 
-def emit(text: str) -> None:
+def emit(text: str | bytes) -> None:
     """Write to stdout. When the reader has gone away (`| head`) the rest is dropped quietly, so
     that the exit code still tells the verdict."""
     try:
-        sys.stdout.write(text)
+        if isinstance(text, bytes):
+            sys.stdout.buffer.write(text)
+        else:
+            sys.stdout.write(text)
         sys.stdout.flush()
     except UnicodeEncodeError:
         encoding = sys.stdout.encoding or "ascii"
-        emit(text.encode(encoding, "backslashreplace").decode(encoding))
+        emit(str(text).encode(encoding, "backslashreplace").decode(encoding))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -50,6 +53,8 @@ class Shown(NamedTuple):
     no_color: bool = False
     verbose: bool = False
     quiet: bool = False
+    serve: bool = False
+    listen: str = ""
 
 
 def render_options(shown: Shown | None = None) -> RenderOptions:
@@ -79,11 +84,17 @@ def _draws_lines() -> bool:
 
 def check_output(shown: Shown) -> None:
     """Raises UsageError for what `deliver` could not write; to be called before any work."""
+    from skoop.cli.serve import LOOPBACK, split_address
     from skoop.report import check_format
 
     render_options(shown)
+    if shown.listen and not shown.serve:
+        raise UsageError("--listen says where --serve listens; give both.")
+    split_address(shown.listen or LOOPBACK)
     for name in shown.formats:
         check_format(name)
+    if "png" in shown.formats and not shown.output_file and sys.stdout.isatty():
+        raise UsageError("A PNG is not for a terminal; give --output-file NAME.")
     if len(shown.formats) > 1 and not shown.output_file:
         raise UsageError(
             "Several -o need --output-file NAME: each format is written to NAME with its own "
@@ -94,9 +105,13 @@ def check_output(shown: Shown) -> None:
 def deliver(result: ResultDoc, shown: Shown) -> None:
     """Write the result in every format asked for, to stdout or to files. Files are not for a
     terminal: no colour, and of its own width."""
+    from skoop.cli.serve import LOOPBACK, serve
     from skoop.report import FORMATS, render
     from skoop.report.options import RenderOptions
 
+    if shown.serve:
+        serve(result, shown.listen or LOOPBACK)
+        return
     options = render_options(shown)
     for name in shown.formats:
         if not shown.output_file:
@@ -104,14 +119,14 @@ def deliver(result: ResultDoc, shown: Shown) -> None:
             continue
         path = Path(shown.output_file)
         if len(shown.formats) > 1:
-            path = path.with_suffix(FORMATS[name][1])
+            path = path.with_name(path.stem + FORMATS[name][1])
         write_file(path, render(name, result, RenderOptions(detail=options.detail)))
 
 
-def write_file(path: Path, text: str) -> None:
+def write_file(path: Path, text: str | bytes) -> None:
     """Raises UsageError when the file cannot be written."""
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
     except OSError as error:
         raise UsageError(f"Cannot write {path}: {error.strerror}.") from error
 

@@ -1,6 +1,6 @@
 """A diagnosis as text, JSON or a drawing.
 
-A format is a module with `render(result, options) -> str` and one line in `FORMATS`. A result is
+A format is a module with `render(result, options)` and one line in `FORMATS`. A result is
 the document that `-o json` prints, so that one written earlier can be shown in every format.
 """
 
@@ -18,16 +18,23 @@ FORMATS = {
     "dot": ("skoop.report.dot", ".dot"),
     "mermaid": ("skoop.report.mermaid", ".mmd"),
     "d2": ("skoop.report.d2", ".d2"),
+    "svg": ("skoop.report.svg", ".svg"),
+    "png": ("skoop.report.png", ".png"),
+    "html": ("skoop.report.html", ".html"),
+    "markdown": ("skoop.report.markdown", ".md"),
+    "junit": ("skoop.report.junit", ".junit.xml"),
+    "sarif": ("skoop.report.sarif", ".sarif"),
 }
 """Name: the module, imported when used, and the ending of its files."""
 
 
-def render(name: str, result: ResultDoc, options: RenderOptions) -> str:
-    """The result in one format, ending with a line break. Raises UsageError for other names."""
+def render(name: str, result: ResultDoc, options: RenderOptions) -> str | bytes:
+    """The result in one format: text that ends with a line break, or a bitmap's bytes. Raises
+    UsageError for other names."""
     check_format(name)
     module = import_module(FORMATS[name][0])
-    text: str = module.render(result, options)
-    return text
+    made: str | bytes = module.render(result, options)
+    return made
 
 
 def check_format(name: str) -> None:

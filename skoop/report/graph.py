@@ -8,12 +8,25 @@ from __future__ import annotations
 from msgspec import Struct
 
 from skoop.report.document import PathNodeDoc, ResultDoc
-from skoop.report.lanes import Lane, Leg, Link, address, lanes, node_names, place
+from skoop.report.lanes import (
+    Lane,
+    Leg,
+    Link,
+    Translation,
+    address,
+    lanes,
+    node_names,
+    place,
+)
 from skoop.report.options import clean
-from skoop.report.words import ENDS, full_name, share
+from skoop.report.words import ENDS, endpoint, full_name, share
 
 STOP = "stop"
 """The kind of the mark where packets end."""
+_NAT = {"destination": "DNAT", "source": "SNAT"}
+_MAX_NAT = 2
+_CONTENT = ("ok", "unknown")
+"""Results that need no mark of their own."""
 
 
 class Node(Struct, frozen=True):
@@ -30,14 +43,16 @@ class Node(Struct, frozen=True):
 
 class Edge(Struct, frozen=True):
     """`back` tells that it belongs to the way back; `lanes` are the numbers of those that use it,
-    in the order of `lanes()`; `links` are what goes along it."""
+    in the order of `lanes()`; `links` are what goes along it, `translations` what its source has
+    changed in that."""
 
     source: str
     target: str
-    lines: tuple[str, ...]
-    back: bool
     lanes: tuple[int, ...]
-    links: tuple[Link, ...]
+    back: bool = False
+    lines: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
+    translations: tuple[Translation, ...] = ()
 
 
 class Drawing(Struct, frozen=True):
@@ -63,7 +78,13 @@ def medium(link: Link) -> str:
     return f"{link.medium}{ends}"
 
 
+def nat_words(edge: Edge) -> tuple[str, ...]:
+    """ "DNAT 10.244.1.2:8080", at most two."""
+    return tuple(clean(f"{_NAT[one.field]} {one.socket}") for one in edge.translations[:_MAX_NAT])
+
+
 _EdgeKey = tuple[str, str, str, bool]
+_Use = tuple[int, Link, tuple[Translation, ...]]
 
 
 class _Drawer:
@@ -71,15 +92,23 @@ class _Drawer:
         self._result = result
         self._names = node_names(result)
         self._nodes: dict[object, Node] = {}
-        self._edges: dict[_EdgeKey, dict[tuple[int, Link], None]] = {}
-        self._stops: list[Edge] = []
+        self._edges: dict[_EdgeKey, dict[_Use, None]] = {}
+        self._ends: list[Edge] = []
 
     def draw(self) -> Drawing:
         for number, lane in enumerate(lanes(self._result)):
+            self._outside(number, lane)
             for leg in lane.legs:
                 self._leg(number, lane, leg)
+            if lane.result in _CONTENT or not all(leg.is_good for leg in lane.legs):
+                continue
+            # Every packet went well, and still the client is not served: it may have been answered
+            # by somebody it never asked.
+            last = lane.legs[-1]
+            if last.stations and last.last:
+                self._stop(number, lane, last, f"{last.purpose}: {last.last.text}")
         edges = [_edge(key, list(uses)) for key, uses in self._edges.items()]
-        return Drawing(tuple(self._nodes.values()), (*edges, *self._stops))
+        return Drawing(tuple(self._nodes.values()), (*edges, *self._ends))
 
     def _leg(self, number: int, lane: Lane, leg: Leg) -> None:
         back = leg.direction == "return"
@@ -88,12 +117,24 @@ class _Drawer:
             if link is None:
                 continue
             key = (self._station(here.nodes), self._station(there.nodes), medium(link), back)
-            self._edges.setdefault(key, {})[(number, link)] = None
+            self._edges.setdefault(key, {})[(number, link, here.translations)] = None
         if leg.stations and not leg.is_good:
-            last = self._station(leg.stations[-1].nodes)
-            self._stop(number, lane, leg, last)
+            purpose = f"{leg.purpose}: " if leg.purpose else ""
+            self._stop(number, lane, leg, f"{purpose}{leg.end or ENDS[leg.disposition]}")
         elif leg.stations:
             self._station(leg.stations[0].nodes)
+
+    def _outside(self, number: int, lane: Lane) -> None:
+        """A client out there is no station of any packet, but people look for it."""
+        source = self._result.source
+        if source.kind != "external" or not lane.legs or not lane.legs[0].stations:
+            return
+        if source not in self._nodes:
+            lines = tuple(clean(line) for line in (endpoint(source),))
+            self._nodes[source] = Node("n0", source.kind, (), lines, blamed=False)
+        first = self._station(lane.legs[0].stations[0].nodes)
+        if all((one.source, one.target) != ("n0", first) for one in self._ends):
+            self._ends.append(Edge("n0", first, (number,)))
 
     def _station(self, ids: tuple[str, ...]) -> str:
         if ids not in self._nodes:
@@ -112,10 +153,9 @@ class _Drawer:
             )
         return self._nodes[ids].key
 
-    def _stop(self, number: int, lane: Lane, leg: Leg, last: str) -> None:
-        result = f"{share(lane.weight)} {lane.result}"
-        purpose = f"{leg.purpose}: " if leg.purpose else ""
-        said = (result, f"{purpose}{leg.end or ENDS[leg.disposition]}")
+    def _stop(self, number: int, lane: Lane, leg: Leg, why: str) -> None:
+        last = self._station(leg.stations[-1].nodes)
+        said = (f"{share(lane.weight)} {lane.result}", why)
         key = (last, said)
         if key in self._nodes:
             return
@@ -128,19 +168,29 @@ class _Drawer:
         )
         self._nodes[key] = node
         back = leg.direction == "return"
-        self._stops.append(Edge(last, node.key, (), back, (number,), ()))
+        self._ends.append(
+            Edge(last, node.key, (number,), back=back, translations=leg.stations[-1].translations)
+        )
 
 
 def _is_about(name: str, node: PathNodeDoc) -> bool:
     return name in (node.id, full_name(node))
 
 
-def _edge(key: _EdgeKey, uses: list[tuple[int, Link]]) -> Edge:
-    source, target, said, back = key
-    links = tuple(dict.fromkeys(link for _, link in uses))
+def _edge(key: _EdgeKey, uses: list[_Use]) -> Edge:
+    source, target, by, back = key
+    links = tuple(dict.fromkeys(link for _, link, _ in uses))
     first = links[0]
     others = len({link.packet.text for link in links}) - 1
     packet = first.packet.text + (f" and {others} more" if others else "")
     outer = f"inside {first.outer.text}" if first.outer else ""
-    lines = tuple(clean(line) for line in (said, packet, outer) if line)
-    return Edge(source, target, lines, back, tuple(dict.fromkeys(n for n, _ in uses)), links)
+    lines = tuple(clean(line) for line in (by, packet, outer) if line)
+    return Edge(
+        source=source,
+        target=target,
+        lines=lines,
+        back=back,
+        lanes=tuple(dict.fromkeys(number for number, _, _ in uses)),
+        links=links,
+        translations=tuple(dict.fromkeys(each for _, _, said in uses for each in said)),
+    )

@@ -40,12 +40,23 @@ class Link(Struct, frozen=True):
     outer: PacketDoc | None
 
 
+class Translation(Struct, frozen=True):
+    """NAT: `field` ("destination" or "source") has become `socket`, "10.244.1.2:8080"."""
+
+    field: str
+    socket: str
+
+    def __str__(self) -> str:
+        return f"{self.field} becomes {self.socket}"
+
+
 class Station(Struct, frozen=True):
     """One stay of a packet. `nodes` are the ids of the path nodes (one, or those of all branches of
-    a lane); `events` says what was done to it, most of all its translations; `link` leads on, and
-    is None at the end."""
+    a lane); `translations` says which of its addresses were changed, `events` what else was done to
+    it; `link` leads on, and is None at the end."""
 
     nodes: tuple[str, ...]
+    translations: tuple[Translation, ...]
     events: tuple[str, ...]
     link: Link | None
 
@@ -159,7 +170,8 @@ def _leg(traces: tuple[TraceDoc, ...], media: _Media) -> Leg:
         following = first.hops[index + 1 : index + 2]
         link = _link(hop, following[0], media) if following else None
         nodes = dict.fromkeys(trace.hops[index].node for trace in traces)
-        stations.append(Station(tuple(nodes), tuple(_events(hop)), link))
+        events = tuple(step.detail for step in hop.steps if step.kind in _TOLD)
+        stations.append(Station(tuple(nodes), tuple(_translations(hop)), events, link))
     return Leg(
         direction=first.direction,
         purpose=first.purpose,
@@ -177,15 +189,12 @@ def _end(trace: TraceDoc) -> str:
     return next((step.detail for step in steps if step.kind == "stop"), "")
 
 
-def _events(hop: HopDoc) -> Iterable[str]:
+def _translations(hop: HopDoc) -> Iterable[Translation]:
     before, after = innermost(hop.packet_in), innermost(hop.packet_out)
     if (before.destination, before.dport) != (after.destination, after.dport):
-        yield f"destination becomes {_socket(after.destination, after.dport)}"
+        yield Translation("destination", _socket(after.destination, after.dport))
     if (before.source, before.sport) != (after.source, after.sport):
-        yield f"source becomes {_socket(after.source, after.sport)}"
-    for step in hop.steps:
-        if step.kind in _TOLD:
-            yield step.detail
+        yield Translation("source", _socket(after.source, after.sport))
 
 
 def _socket(ip: str, port: int | None) -> str:

@@ -80,7 +80,7 @@ class _Drawer:
         for way in ways:
             here = way.rest[0]
             following = way.rest[1].nodes if len(way.rest) > 1 else way.lane.branches
-            exits.setdefault((here.events, here.link, following), []).append(way)
+            exits.setdefault((here.translations, here.events, here.link, following), []).append(way)
         if len(exits) == 1:
             yield from self._onward(next(iter(exits.values())), lead, f"{lead}{self._glyphs.down} ")
             return
@@ -96,8 +96,8 @@ class _Drawer:
     def _onward(self, ways: list[_Way], lead: str, guide: str) -> Iterator[Line]:
         """What happens at a place that all these ways leave alike."""
         here = ways[0].rest[0]
-        for event in here.events:
-            yield Line(guide, guide + "  ", event, "event")
+        for event in (*here.translations, *here.events):
+            yield Line(guide, guide + "  ", str(event), "event")
         if here.link is None:
             yield from self._ends(ways[0].lane, lead)
             return

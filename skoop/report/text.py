@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from skoop.report.commands import is_command
 from skoop.report.document import OutcomeDoc, ResultDoc, SuspicionDoc
 from skoop.report.options import Detail, RenderOptions
 from skoop.report.page import Page
@@ -26,10 +27,6 @@ _MAX_ROWS = 12
 """Branches listed one by one; more are counted by what the client gets."""
 _MAX_ASIDES = 10
 """Suspicions shown that do not stop the traffic."""
-_COMMANDS = (
-    "ip", "bridge", "iptables", "ip6tables", "nft", "ipset", "conntrack", "sysctl", "modprobe",
-    "kubectl", "systemctl", "ethtool", "tc", "nsenter", "calicoctl", "ipvsadm", "ss", "skoop",
-)  # fmt: skip
 
 
 def render(result: ResultDoc, options: RenderOptions) -> str:
@@ -132,12 +129,6 @@ def _write_fix(page: Page, fix: str) -> None:
         elif line.strip():
             page.line(line.strip(), label=label if label.strip() else "", indent=5)
         label = ""
-
-
-def is_command(line: str) -> bool:
-    """Whether a line of a fix is for a shell: indented, or begins with a tool's name."""
-    words = line.split()
-    return line.startswith("    ") or (bool(words) and words[0].split("-")[0] in _COMMANDS)
 
 
 def _write_outcomes(page: Page, outcomes: tuple[OutcomeDoc, ...]) -> None:

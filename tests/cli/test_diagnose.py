@@ -74,7 +74,7 @@ def test_flags(flags: list[str], expected: Request, run, session, snapshot: str)
         (["a", "b", "--size", "70000", "--snapshot", "S"], 2, "not 70000"),
         (["a", "b", "--protocol", "quic", "--snapshot", "S"], 2, "'quic'"),
         (["a", "b", "--provider", "acme", "--snapshot", "S"], 2, "'acme'"),
-        (["a", "b", "-o", "html", "--snapshot", "S"], 2, "no output format 'html'"),
+        (["a", "b", "-o", "pdf", "--snapshot", "S"], 2, "no output format 'pdf'"),
         (["a", "b", "-o", "text", "-o", "json", "--snapshot", "S"], 2, "--output-file"),
         (["a", "b", "--batch", "-", "--snapshot", "S"], 2, "each line names its own"),
         (["--batch", "-", "-o", "text", "--snapshot", "S"], 2, "JSON lines"),

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import pytest
 
+from skoop.demo import Demo, demos
 from skoop.findings.netfilter import FilterDrop
 from skoop.findings.overlay import FdbMissing
 from skoop.findings.policy import CniNotEnforcing
@@ -26,9 +27,12 @@ from skoop.model.diagnosis import (
 )
 from skoop.model.disposition import Direction, Disposition, Result, Verdict
 from skoop.model.packet import EPHEMERAL, Packet, Proto
+from skoop.model.request import Request
 from skoop.model.trace import Evidence, Hop, Step, StepKind, Trace
+from skoop.network.session import Session
 from skoop.report.convert import to_document
 from skoop.report.document import ResultDoc
+from skoop.snapshot import load
 
 GOLDEN = Path(__file__).parent / "golden"
 WEB, VIP, API1, API2 = "10.244.0.5", "10.96.0.20", "10.244.1.7", "10.244.0.9"
@@ -297,3 +301,17 @@ def golden() -> Golden:
         assert text == path.read_text(encoding="utf-8"), "UPDATE_GOLDEN=1 pytest tests/report"
 
     return check
+
+
+@pytest.fixture(scope="session")
+def demo_results() -> dict[str, ResultDoc]:
+    """What each demo tells."""
+    return {one.name: to_document(_told(one)) for one in demos()}
+
+
+def _told(demo: Demo) -> Diagnosis:
+    request = Request(
+        src=demo.src, dst=demo.dst, port=demo.port, protocol=demo.protocol, size=demo.size
+    )
+    with demo.path() as path:
+        return Session.open(load(path)).diagnose(request)

@@ -45,7 +45,7 @@ def test_the_blamed_node_is_marked(name: str, examples: dict[str, ResultDoc]) ->
     assert len(marked) == 1 and "fdb-missing" in marked[0] and "k1" in marked[0]
 
 
-@pytest.mark.parametrize("name", ["html", "svg", "", "JSON"])
+@pytest.mark.parametrize("name", ["pdf", "HTML", "", "JSON"])
 def test_other_formats_are_refused(name: str, examples: dict[str, ResultDoc]) -> None:
     with pytest.raises(UsageError, match="there are text, json"):
         render(name, examples["partial"], RenderOptions())

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from skoop.report import render
+from skoop.report.commands import is_command
 from skoop.report.document import ResultDoc
 from skoop.report.options import Detail, RenderOptions, clean
-from skoop.report.text import is_command
 from skoop.report.words import share
 
 NAMES = ["partial", "reachable", "many", "hostile"]
