@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import skoop
-from skoop.findings import GROUPS, Finding, catalogue
+from skoop.findings import GROUPS, Finding, catalogue, known_by, related_to
 from skoop.netstack import iptables, nft
 from skoop.netstack.walk.device import OPAQUE
 
@@ -60,9 +60,16 @@ def _entry(finding: type[Finding]) -> str:
             f"`{finding.code}`, {finding.level.value}. {doc.title}",
             f"**What it means.** {doc.means}",
             f"**Why it matters.** {doc.matters}",
+            f"**How skoop knows.** {known_by(finding)}",
             f"**How to fix.** {_markdown(doc.how)}",
+            *_related(finding),
         ]
     )
+
+
+def _related(finding: type[Finding]) -> list[str]:
+    links = [f"[{one.name}](#{one.name})" for one in related_to(finding)]
+    return [f"**Related.** {', '.join(links)}"] if links else []
 
 
 def _markdown(how: str) -> str:
@@ -81,8 +88,8 @@ def _markdown(how: str) -> str:
 
 def not_told_page() -> str:
     """What is documented but nothing in skoop reports, and what has no finding at all."""
-    told = _told()
-    silent = [one for one in catalogue() if one not in told]
+    known = told()
+    silent = [one for one in catalogue() if one not in known]
     lines = [
         "# Causes not told",
         "Generated. A diagnosis should be able to name every cause that operators meet. These it "
@@ -174,7 +181,7 @@ def _table(left: str, right: str, rows: tuple[tuple[str, str], ...]) -> str:
     return "\n".join([f"| {left} | {right} |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)])
 
 
-def _told() -> set[type[Finding]]:
+def told() -> set[type[Finding]]:
     """The findings that some module outside the catalogue refers to."""
     words: set[str] = set()
     for path in PACKAGE.rglob("*.py"):

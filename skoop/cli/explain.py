@@ -54,6 +54,8 @@ def _find(code: str) -> type[Finding]:
 
 def _row(finding: type[Finding]) -> dict[str, object]:
     """`how` is the prose and `fix` the commands of the section How to fix."""
+    from skoop.findings import known_by, related_to
+
     doc = finding.explain()
     lines = doc.how.splitlines()
     return {
@@ -65,11 +67,14 @@ def _row(finding: type[Finding]) -> dict[str, object]:
         "matters": doc.matters,
         "how": "\n".join(line for line in lines if not line.startswith("    ")),
         "fix": "\n".join(line.strip() for line in lines if line.startswith("    ")),
+        "knows": known_by(finding),
+        "related": [one.code for one in related_to(finding)],
     }
 
 
 def _write_page(finding: type[Finding]) -> None:
     from skoop.cli.output import emit, render_options
+    from skoop.findings import known_by, related_to
     from skoop.report.page import Page
 
     doc = finding.explain()
@@ -79,6 +84,7 @@ def _write_page(finding: type[Finding]) -> None:
     for heading, text in (
         ("What it means", doc.means),
         ("Why it matters", doc.matters),
+        ("How skoop knows", known_by(finding)),
         ("How to fix", doc.how),
     ):
         page.heading(heading)
@@ -87,4 +93,9 @@ def _write_page(finding: type[Finding]) -> None:
                 page.command(line, indent=4)
             else:
                 page.line(line, indent=2)
+    akin = related_to(finding)
+    if akin:
+        page.heading("Related")
+        for one in akin:
+            page.line(f"{one.code} {one.name}: {one.explain().title}", indent=2)
     emit(page.text())

@@ -21,6 +21,7 @@ from skoop.findings import (
     veth,
 )
 from skoop.findings.base import Explanation, Finding
+from skoop.findings.kinship import related
 
 GROUPS = {
     "POD": ("Pods and their sockets", pod),
@@ -43,6 +44,38 @@ GROUPS = {
 """The prefix of a code: what the group is about, and the module that holds it, in layer order."""
 
 
+KNOWN_BY = {
+    "POD": "The pod's API object, and the addresses, links and sockets of its network namespace "
+    "(`ip addr`, `ip link`, /proc/net/tcp and its like).",
+    "VETH": "Both ends of the pod's link: `ip -d link`, `ip addr` and `ip neigh` in the pod and on "
+    "its node.",
+    "BR": "The bridge and its ports on the node: `bridge -d link`, `bridge vlan`, `bridge fdb`, "
+    "and the bridge-nf settings.",
+    "RT": "`ip rule` and `ip route show table all` of the namespace, held against the routes that "
+    "the CNI should have written.",
+    "OVL": "The tunnel device (`ip -d link`), its neighbours and forwarding entries, held against "
+    "what the CNI notes on the nodes' API objects.",
+    "NB": "`ip neigh` and `bridge fdb`, and the addresses that the other nodes really have.",
+    "MTU": "The MTU of every link and route on the way there and back, and what becomes of the "
+    "ICMP error when one is too small.",
+    "NF": "Every rule of iptables (both backends), nftables and ipset that the packet meets, "
+    "evaluated in the kernel's order.",
+    "CT": "Entries of /proc/net/nf_conntrack or `conntrack -L`, and conntrack's settings.",
+    "SYS": "The settings below /proc/sys/net of the namespaces on the way.",
+    "SVC": "The Service and its EndpointSlices, held against the rules that kube-proxy has "
+    "written on the node.",
+    "EP": "The Service, its EndpointSlices and the pods they name.",
+    "DNS": "The pod's DNS settings, the cluster's DNS Service and its pods, and the same walk for "
+    "a query.",
+    "POL": "The policies' API objects evaluated for the two ends, held against the rules that "
+    "enforce them on the nodes.",
+    "NODE": "The node's API object and the state of its network namespace.",
+    "CLOUD": "The cloud's own answers about the resources on the way: routes, groups, lists, "
+    "gateways, load balancers.",
+}
+"""By prefix of a code: what shows a cause of the group. Each suspicion quotes its own evidence."""
+
+
 def catalogue() -> tuple[type[Finding], ...]:
     """Every finding, by group in the order of `GROUPS`, then by code."""
     return tuple(finding for _, module in GROUPS.values() for finding in module.FINDINGS)
@@ -57,4 +90,23 @@ def find(code_or_name: str) -> type[Finding] | None:
     return None
 
 
-__all__ = ["GROUPS", "Explanation", "Finding", "catalogue", "find"]
+def known_by(finding: type[Finding]) -> str:
+    """How skoop knows: where its evidence is from."""
+    return KNOWN_BY[finding.code.rstrip("0123456789")]
+
+
+def related_to(finding: type[Finding]) -> tuple[type[Finding], ...]:
+    """Causes worth a look when this one does not fit."""
+    return related(finding, catalogue())
+
+
+__all__ = [
+    "GROUPS",
+    "KNOWN_BY",
+    "Explanation",
+    "Finding",
+    "catalogue",
+    "find",
+    "known_by",
+    "related_to",
+]

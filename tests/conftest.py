@@ -1,0 +1,47 @@
+"""Every cause that skoop can name is named in some test, or the whole run fails."""
+
+from __future__ import annotations
+
+import runpy
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skoop.findings import Finding
+
+TOLD = runpy.run_path(str(Path(__file__).parents[1] / "docs" / "generate.py"))["told"]
+ENOUGH = 1000
+"""Tests in a run that has to have named all: a run of a few files is not judged."""
+
+
+class NamedFindings:
+    """Notes the findings that are made while tests run."""
+
+    def __init__(self) -> None:
+        self.named: set[type[Finding]] = set()
+
+    def pytest_configure(self) -> None:
+        original = Finding.suspect.__func__  # type: ignore[attr-defined]
+
+        @wraps(original)
+        def suspect(cls: type[Finding], **fields: Any) -> Any:
+            self.named.add(cls)
+            return original(cls, **fields)
+
+        Finding.suspect = classmethod(suspect)  # type: ignore[method-assign,assignment]
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        missing = sorted(one.name for one in TOLD() - self.named)
+        if session.testscollected < ENOUGH or session.config.option.keyword or not missing:
+            return
+        print(f"\nNo test brings about: {', '.join(missing)}")
+        if session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    named = NamedFindings()
+    named.pytest_configure()
+    config.pluginmanager.register(named, "named-findings")
