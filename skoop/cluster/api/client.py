@@ -26,6 +26,7 @@ from skoop.cluster.api.watch import Event, EventKind, Stream
 PAGE = 500
 """Objects asked for in the first page of a list."""
 
+_FIELD_MANAGER = "skoop"
 _NO_QUERY: Mapping[str, str] = {}
 
 
@@ -165,6 +166,14 @@ class ApiClient:
             if not lost or not name:
                 raise
             return self.get(At(at.resource, at.namespace, name))
+
+    def apply(self, at: At, body: bytes) -> bytes:
+        """Create an object or make it have these fields (server-side apply, field manager "skoop",
+        which takes over fields that others have set); what the server made of it. An object that
+        has them all keeps its resourceVersion."""
+        query = {"fieldManager": _FIELD_MANAGER, "force": "true"}
+        ask = Ask(call=Call("patch", at), path=at.path, query=query, body=body)
+        return self._exchange(ask, _checked)
 
     def delete(self, at: At, *, grace_seconds: int | None = None) -> None:
         """Delete an object. Raises NotFoundError when there is none."""

@@ -18,7 +18,13 @@ from skoop.cluster.api.resource import Call
 from skoop.cluster.api.retry import Patience
 from skoop.errors import AccessError
 
-_METHODS = {"create": "POST", "delete": "DELETE", "deletecollection": "DELETE"}
+_METHODS = {
+    "create": "POST",
+    "patch": "PATCH",
+    "delete": "DELETE",
+    "deletecollection": "DELETE",
+}
+_BODIES = {"patch": "application/apply-patch+yaml"}
 _SHOWN = 300
 _T = TypeVar("_T")
 
@@ -118,7 +124,7 @@ class Exchange:
         self.count(ask.call)
         headers = {"Accept": "application/json"}
         if ask.body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = _BODIES.get(ask.call.verb, "application/json")
         if not connection.local and ask.call.verb in ("get", "list"):
             headers["Accept-Encoding"] = "gzip"
         return connection.request(

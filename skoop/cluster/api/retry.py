@@ -10,7 +10,7 @@ from msgspec import Struct
 _THROTTLED = frozenset((429, 503))
 _FAILED = frozenset((500, 502, 503, 504))
 _READING = frozenset(("get", "list", "watch"))
-_REPEATABLE = _READING | {"delete", "deletecollection"}
+_REPEATABLE = _READING | {"patch", "delete", "deletecollection"}
 _LONGEST_WAIT = 30.0
 
 
