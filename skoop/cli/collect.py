@@ -48,11 +48,13 @@ def from_raw(
         str, typer.Option("-o", "--output-file", metavar="SNAPSHOT", help="Folder or .tar.gz.")
     ],
 ) -> None:
-    """Build a snapshot from a folder of raw command outputs."""
+    """Build a snapshot from a folder of raw command outputs, or of the nodes/NODE.agent files that
+    `skoop collector render --bootstrap` makes nodes write."""
+    from skoop.collector.document import AGENT_FILE, parse_agent_output
     from skoop.snapshot import from_raw as read_raw
     from skoop.snapshot import save
 
-    save(read_raw(folder), output_file)
+    save(read_raw(folder, readers={AGENT_FILE: parse_agent_output}), output_file)
 
 
 def parse_pods(options: list[str]) -> dict[str, str]:

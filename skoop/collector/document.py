@@ -13,6 +13,8 @@ from skoop.snapshot import NamespaceDump, NamespaceKind, NodeDocument
 from skoop.snapshot.nsids import with_nsids
 
 AGENT_VERSION = "1"
+AGENT_FILE = ".agent"
+"""The ending of files that hold what the agent printed."""
 _SYSCTLS = "grep sysctl"
 _SWAPPED = str.maketrans("./", "/.")
 _HEAD = re.compile(rb"\s*skoop-agent (\d{1,4}) ([0-9A-Za-z-]{16,64})\n")

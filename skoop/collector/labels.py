@@ -18,6 +18,7 @@ SHORT_LIVED: Final = "collector"
 RESIDENT: Final = "collector-daemon"
 
 SHORT_LIVED_SELECTOR: Final = f"{MANAGED_BY}={OWNER},{COMPONENT}={SHORT_LIVED}"
+RESIDENT_SELECTOR: Final = f"{MANAGED_BY}={OWNER},{COMPONENT}={RESIDENT}"
 CONTAINER: Final = "collector"
 """The container's name, and its key in images.json."""
 

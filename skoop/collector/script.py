@@ -39,3 +39,9 @@ def agent_input(pods: Iterable[PodOnNode]) -> bytes:
             raise UsageError(f"{pod.namespace}/{pod.name} ({pod.uid}) is not a pod's identity.")
         arguments += ["--pod", f"{pod.namespace}/{pod.name}={pod.uid}"]
     return f"set -- {shlex.join(arguments)}\n{agent_script()}".encode()
+
+
+def agent_argument() -> str:
+    """The agent's text as an argument in a manifest. The kubelet reads "$$" as "$" and "$(NAME)" as
+    a variable (k8s.io/kubernetes third_party/forked/golang/expansion), so each "$" is doubled."""
+    return agent_script().replace("$", "$$")

@@ -1,6 +1,7 @@
 """A folder of raw command outputs -> Snapshot, for people who can only send text files.
 
 cluster/<resource>.json                          kubectl get <resource> -A -o json
+nodes/<node>.agent                               what agent.sh printed, instead of the following
 nodes/<node>/netns.json                          inodes and ids of namespaces (may be missing)
 nodes/<node>/host/<command>                      e.g. host/ip_-j_-d_link, host/sysctl
 nodes/<node>/pods/<namespace>_<pod>/<command>    a Kubernetes namespace has no "_" in its name
@@ -10,7 +11,7 @@ nodes/<node>/pods/<namespace>_<pod>/<command>    a Kubernetes namespace has no "
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,11 +24,14 @@ from skoop.snapshot.document import NamespaceDump, NamespaceKind, NodeDocument
 from skoop.snapshot.files import open_files
 from skoop.snapshot.limits import DEFAULT_LIMITS, Limits
 from skoop.snapshot.nsids import with_nsids
-from skoop.snapshot.paths import safe_name
+from skoop.snapshot.paths import safe_name, section
 from skoop.snapshot.snapshot import Lazy, Snapshot, check_list
 
 _T = TypeVar("_T")
 MARKERS = frozenset(("cluster", "nodes", "outside"))
+Reader = Callable[[bytes, str, str], NodeDocument]
+"""A node's document from a file's bytes, the node's name, and what errors call the file."""
+_NONE: Mapping[str, Reader] = {}
 _FILES = ("commands.json", "netns.json")
 
 
@@ -46,9 +50,12 @@ class _Inodes(Struct, frozen=True):
     pods: dict[str, _Netns] = {}
 
 
-def from_raw(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> Snapshot:
+def from_raw(
+    path: str | Path, limits: Limits = DEFAULT_LIMITS, *, readers: Mapping[str, Reader] = _NONE
+) -> Snapshot:
     """A snapshot from the folder or an archive of it. Files taken after the fact (`*.after`) and
-    what lies outside `cluster` and `nodes` are left out. Raises SnapshotError."""
+    what lies outside `cluster` and `nodes` are left out. `readers` are for files that hold a whole
+    node, nodes/<node><suffix>, by their suffix. Raises SnapshotError, and what readers raise."""
     root = Path(path)
     files = open_files(root, MARKERS, limits)
     cluster: dict[str, str] = {}
@@ -59,20 +66,38 @@ def from_raw(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> Snapshot:
             cluster[parts[1].removesuffix(".json")] = name
         elif parts[0] == "nodes" and len(parts) > 2 and not name.endswith(".after"):
             nodes[safe_name(parts[1], "a node")]["/".join(parts[2:])] = name
-    if not nodes:
-        raise SnapshotError(f"{root}: no nodes/<node>/host/<command> in it")
+    whole = _whole(files, readers)
+    if not nodes and not whole:
+        endings = "".join(f" and no nodes/<node>{suffix}" for suffix in readers)
+        raise SnapshotError(f"{root}: no nodes/<node>/host/<command>{endings} in it")
+    for node in sorted(set(nodes) & set(whole)):
+        raise SnapshotError(
+            f"{root}: nodes/{node} is there twice, as a folder and as {whole[node]}"
+        )
     cluster.pop("secrets", None)
 
     def raw(name: str, file: str) -> bytes:
         return check_list(files[file], f"{root}/{file}", name)
 
     def document(name: str, file: str) -> NodeDocument:
+        if name in whole:
+            return readers[Path(file).suffix](files[file], name, f"{root}/{file}")
         return _document(name, nodes[name], files, f"{root}/{file}")
 
+    places = {**{name: f"nodes/{name}" for name in nodes}, **whole}
     return Snapshot(
         cluster=Lazy(dict(sorted(cluster.items())), raw),
-        nodes=Lazy({name: f"nodes/{name}" for name in sorted(nodes)}, document),
+        nodes=Lazy(dict(sorted(places.items())), document),
     )
+
+
+def _whole(files: Iterable[str], readers: Mapping[str, Reader]) -> dict[str, str]:
+    """{node: file} of the files that hold a whole node each."""
+    return {
+        safe_name(name, "a node"): file
+        for suffix in readers
+        for name, file in section(files, "nodes", suffix).items()
+    }
 
 
 def _document(
