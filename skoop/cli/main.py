@@ -18,6 +18,7 @@ from skoop.cli.diagnose import demo, diagnose
 from skoop.cli.explain import explain
 from skoop.cli.output import emit, remark
 from skoop.cli.plugged import NamedProviderCommand, ProviderCommand
+from skoop.cli.settings import default_map
 from skoop.cli.view import view
 from skoop.errors import EndpointError, SkoopError, UsageError
 
@@ -68,7 +69,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if any("\udc80" <= one <= "\udcff" for argument in arguments for one in argument):
             raise UsageError("An argument is not valid text in this locale's encoding.")
-        app(args=list(arguments), prog_name="skoop")
+        command = typer.main.get_command(app)
+        defaults = default_map(command, os.environ)
+        command(args=list(arguments), prog_name="skoop", default_map=defaults)
     except SkoopError as error:
         remark(_sentence(error))
         return error.exit_code
