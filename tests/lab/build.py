@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.lab import cni, commands
+from tests.lab.calico import nodes as calico
 from tests.lab.lab import Lab, underlay_port
 from tests.lab.namespaces import Netns, inside
 from tests.lab.rules import nftables
@@ -40,7 +41,10 @@ def build(cluster: Cluster) -> Lab:
         _underlay(lab)
         for node in cluster.nodes:
             _node(lab, node)
-            cni.add_pods(lab, node)
+            if cluster.calico:
+                calico.add_pods(lab, node)
+            else:
+                cni.add_pods(lab, node)
             _rules(lab, node)
     except BaseException:
         lab.close()
@@ -87,7 +91,7 @@ def _underlay(lab: Lab) -> None:
     commands.sysctl(lab.underlay, {"ipv4/ip_forward": 1})
     if cluster.dual_stack:
         commands.sysctl(lab.underlay, {"ipv6/conf/all/forwarding": 1})
-    commands.ip(lab.underlay, *lines)
+    commands.ip(lab.underlay, *lines, *calico.router_lines(cluster))
     commands.sysctl(lab.underlay, {"bridge/bridge-nf-call-iptables": 0})
     outside = [
         "link set lo up",
@@ -125,6 +129,11 @@ def _node(lab: Lab, node: Node) -> None:
             f"addr add {node.ip6}/64 dev eth0 nodad",
             f"route add default via {node.gateway6}",
         ]
+    if cluster.calico:
+        tunnel, fdb = calico.node_lines(cluster, node)
+        commands.ip(namespace, *lines, *tunnel)
+        commands.bridge(namespace, *fdb)
+        return
     tunnel, fdb = overlay(cluster, node, families=(4, 6) if cluster.dual_stack else (4,))
     by_hand = cni.add_bridge(cluster, node) if cluster.cni == "hand" else ()
     commands.ip(namespace, *lines, *tunnel, *by_hand)
@@ -183,9 +192,11 @@ def _rules(lab: Lab, node: Node) -> None:
             table += nftables.table(cluster, node.name, family=6)
         commands.run(namespace, ("nft", "-f", "-"), text=table)
     proxy = tables(cluster, node.name, family=4) if in_iptables else Tables()
-    parts = (hand, proxy, flannel(node, family=4))
+    parts = (hand, proxy) if cluster.calico else (hand, proxy, flannel(node, family=4))
     restore = f"tables-{cluster.iptables}-restore"
     commands.run(namespace, (f"ip{restore}", "--noflush", "-w", "5"), text=restore_text(*parts))
+    if cluster.calico:
+        calico.add_rules(lab, node)
     if cluster.dual_stack:
         proxy6 = tables(cluster, node.name, family=6) if in_iptables else Tables()
         six = restore_text(proxy6, flannel(node, family=6))

@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.felix.words import veth as calico_veth
 from tests.lab import commands
 from tests.lab.namespaces import Netns, create
 from tests.lab.topology import Cluster, Node, Pod
@@ -53,6 +54,10 @@ class Lab:
         name = ("iptables-" if family == 4 else "ip6tables-") + (backend or self.cluster.iptables)
         for rule in rules:
             commands.run(namespace, (name, "-w", "5", *shlex.split(rule)))
+
+    def veth(self, pod: Pod) -> str:
+        """The node's end of a pod's veth where the lab made it by hand."""
+        return calico_veth(pod.namespace, pod.name) if self.cluster.calico else host_veth(pod)
 
     def close(self) -> None:
         """Remove everything."""

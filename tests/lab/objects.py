@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from tests.lab.calico import objects as calico
 from tests.lab.topology import (
     CLUSTER_CIDR,
     CLUSTER_CIDR6,
@@ -34,6 +35,7 @@ def lists(cluster: Cluster) -> dict[str, Object]:
         "daemonsets": ("apps/v1", "DaemonSet", _daemon_sets(cluster)),
         "networkpolicies": ("networking.k8s.io/v1", "NetworkPolicy", ()),
     }
+    every |= calico.resources(cluster)
     return {name: _list(*parts) for name, parts in every.items()}
 
 
@@ -62,13 +64,14 @@ def _families(cluster: Cluster, four: str, six: str) -> list[str]:
 
 def _node(cluster: Cluster, node: Node) -> Object:
     prefix = "flannel.alpha.coreos.com"
-    notes = {
+    flannel = {
         f"{prefix}/kube-subnet-manager": "true",
         f"{prefix}/backend-type": cluster.backend,
         f"{prefix}/public-ip": node.ip,
         f"{prefix}/backend-data": "null",
     }
-    if cluster.backend == "vxlan":
+    notes = calico.annotations(cluster, node) if cluster.calico else flannel
+    if cluster.backend == "vxlan" and not cluster.calico:
         notes[f"{prefix}/backend-data"] = json.dumps({"VNI": 1, "VtepMAC": node.vtep_mac})
     if cluster.dual_stack:
         notes[f"{prefix}/public-ipv6"] = node.ip6
@@ -88,15 +91,22 @@ def _node(cluster: Cluster, node: Node) -> Object:
                 "topology.kubernetes.io/zone": node.zone,
             },
         },
-        "spec": {
-            "podCIDR": node.pod_cidr,
-            "podCIDRs": _families(cluster, node.pod_cidr, node.pod_cidr6),
-        },
+        "spec": _pod_cidrs(cluster, node),
         "status": {
             "addresses": [*addresses, {"type": "Hostname", "address": node.name}],
             "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}],
             "nodeInfo": {"kubeletVersion": "v1.36.2", "operatingSystem": "linux"},
         },
+    }
+
+
+def _pod_cidrs(cluster: Cluster, node: Node) -> Object:
+    """With Calico the controller manager gives every node another node's, which is nothing to it."""
+    if cluster.calico:
+        node = cluster.nodes[node.index % len(cluster.nodes)]
+    return {
+        "podCIDR": node.pod_cidr,
+        "podCIDRs": _families(cluster, node.pod_cidr, node.pod_cidr6),
     }
 
 
@@ -266,24 +276,7 @@ def _endpoint(service: Service, backend: Backend, *, six: bool) -> Object:
 
 
 def _config_maps(cluster: Cluster) -> Iterable[Object]:
-    backend: Object = {"Type": cluster.backend}
-    if cluster.backend == "vxlan":
-        backend |= {"VNI": 1, "Port": 8472}
-        if cluster.direct_routing:
-            backend["DirectRouting"] = True
-    network: Object = {"Network": CLUSTER_CIDR, "Backend": backend}
-    if cluster.dual_stack:
-        network |= {"EnableIPv6": True, "IPv6Network": CLUSTER_CIDR6}
-    delegate = {"hairpinMode": cluster.hairpin, "isDefaultGateway": True}
-    plugins = [
-        {"type": "flannel", "delegate": delegate},
-        {"type": "portmap", "capabilities": {"portMappings": True}},
-    ]
-    cni = {"name": "cbr0", "cniVersion": "0.4.0", "plugins": plugins}
-    yield {
-        "metadata": {"name": "kube-flannel-cfg", "namespace": FLANNEL_NAMESPACE},
-        "data": {"net-conf.json": json.dumps(network), "cni-conf.json": json.dumps(cni)},
-    }
+    yield calico.config_map() if cluster.calico else _flannel_config(cluster)
     cidrs = CLUSTER_CIDR + ("," + CLUSTER_CIDR6 if cluster.dual_stack else "")
     mode = cluster.proxy.partition("-")[0]
     config = (
@@ -298,10 +291,34 @@ def _config_maps(cluster: Cluster) -> Iterable[Object]:
     }
 
 
+def _flannel_config(cluster: Cluster) -> Object:
+    backend: Object = {"Type": cluster.backend}
+    if cluster.backend == "vxlan":
+        backend |= {"VNI": 1, "Port": 8472}
+        if cluster.direct_routing:
+            backend["DirectRouting"] = True
+    network: Object = {"Network": CLUSTER_CIDR, "Backend": backend}
+    if cluster.dual_stack:
+        network |= {"EnableIPv6": True, "IPv6Network": CLUSTER_CIDR6}
+    delegate = {"hairpinMode": cluster.hairpin, "isDefaultGateway": True}
+    plugins = [
+        {"type": "flannel", "delegate": delegate},
+        {"type": "portmap", "capabilities": {"portMappings": True}},
+    ]
+    cni = {"name": "cbr0", "cniVersion": "0.4.0", "plugins": plugins}
+    return {
+        "metadata": {"name": "kube-flannel-cfg", "namespace": FLANNEL_NAMESPACE},
+        "data": {"net-conf.json": json.dumps(network), "cni-conf.json": json.dumps(cni)},
+    }
+
+
 def _daemon_sets(cluster: Cluster) -> Iterable[Object]:
     flannel = ["/opt/bin/flanneld", "--ip-masq", "--kube-subnet-mgr"]
     proxy = ["/usr/local/bin/kube-proxy", "--config=/var/lib/kube-proxy/config.conf"]
-    yield _daemon_set(cluster, FLANNEL_NAMESPACE, "kube-flannel-ds", "kube-flannel", flannel)
+    if cluster.calico:
+        yield _daemon_set(cluster, "kube-system", "calico-node", "calico-node", ["start_runit"])
+    else:
+        yield _daemon_set(cluster, FLANNEL_NAMESPACE, "kube-flannel-ds", "kube-flannel", flannel)
     yield _daemon_set(cluster, "kube-system", "kube-proxy", "kube-proxy", proxy)
 
 

@@ -152,6 +152,11 @@ class Node(Struct, frozen=True, kw_only=True):
         return f"10.244.{self.index}.0/24"
 
     @property
+    def block(self) -> str:
+        """The addresses of its pods with Calico."""
+        return f"10.244.{self.index}.0/26"
+
+    @property
     def pod_cidr6(self) -> str:
         """The IPv6 addresses of its pods."""
         return f"fd00:244:0:{self.index}::/64"
@@ -187,6 +192,15 @@ class Node(Struct, frozen=True, kw_only=True):
         return f"02:42:0a:f6:{self.index:02x}:00"
 
 
+class Calico(Struct, frozen=True):
+    """Calico instead of flannel. `tunnel` is "vxlan", "ipip" or "" (none), `cross` means that only
+    packets between subnets are tunnelled."""
+
+    tunnel: str = ""
+    cross: bool = False
+    nat_outgoing: bool = True
+
+
 class Cluster(Struct, frozen=True, kw_only=True):
     """A whole cluster. `backend` is flannel's ("vxlan" or "host-gw"), `cni` who builds the veths
     ("hand" or "plugin"), `iptables` the userland's ("legacy" or "nft"), `proxy` kube-proxy's mode
@@ -205,10 +219,13 @@ class Cluster(Struct, frozen=True, kw_only=True):
     rp_filter: int = 0
     hairpin: bool = True
     dual_stack: bool = False
+    calico: Calico | None = None
 
     @property
     def mtu(self) -> int:
-        """What flannel tells the CNI: the underlay's 1500 less the tunnel's headers."""
+        """What pods are given: the underlay's 1500 less the tunnel's headers."""
+        if self.calico is not None:
+            return {"vxlan": 1450, "ipip": 1480}.get(self.calico.tunnel, 1500)
         if self.backend == "host-gw":
             return 1500
         return 1430 if self.dual_stack else 1450
@@ -231,6 +248,9 @@ class Cluster(Struct, frozen=True, kw_only=True):
 
     def direct(self, one: Node, other: Node) -> bool:
         """Whether packets between two nodes' pods go without a tunnel."""
+        if self.calico is not None:
+            near = self.calico.cross and one.subnet == other.subnet
+            return near or not self.calico.tunnel
         if self.backend == "host-gw":
             return True
         return self.direct_routing and one.subnet == other.subnet

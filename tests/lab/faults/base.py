@@ -16,7 +16,7 @@ from typing import Any
 from msgspec import Struct
 
 from tests.lab import commands
-from tests.lab.lab import Lab, host_veth, underlay_port
+from tests.lab.lab import Lab, underlay_port
 from tests.lab.namespaces import Netns
 from tests.lab.rules.kubeproxy import chain_of
 from tests.lab.topology import Cluster, Node, Pod, Service
@@ -73,7 +73,7 @@ class Scene:
     def _veth(self, pod: Pod) -> str:
         """The node's end of a pod's veth: by hand it has a known name, a plugin invents one."""
         if self.lab.cluster.cni == "hand":
-            return host_veth(pod)
+            return self.lab.veth(pod)
         index = _links(self.lab.pod(pod.name), "eth0")[0]["link_index"]
         every = _links(self.lab.node(pod.node))
         return str(next(link["ifname"] for link in every if link["ifindex"] == index))

@@ -1,0 +1,1 @@
+"""The Calico flavour of the lab: its nodes, its objects, its faults."""
