@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from skoop.cluster.detect import detect
 from skoop.cluster.inventory import from_documents
+from skoop.diagnose.advertised import Advertised
 from skoop.diagnose.cluster import Cluster, Expected, Programmed
 from skoop.diagnose.diagnostor import Diagnostor
 from skoop.diagnose.flight import Flight
+from skoop.diagnose.underlay import Underlay
 from skoop.diagnose.world import Machine, World
 from skoop.errors import InputError, SnapshotError
 from skoop.model.diagnosis import NotChecked
@@ -94,5 +96,11 @@ def build_network(context: Context, infra: InfraShim) -> Network:
     )
     unroutable = plugin.unroutable(view)
     claimed = _claimed(collected)
-    flight = Flight(collected.world, lambda world: infra.underlay(world, unroutable, claimed))
+    networks = plugin.advertised(view)
+
+    def underlay(world: World) -> Underlay:
+        plain = infra.underlay(world, unroutable, claimed)
+        return Advertised(plain, world, networks) if networks else plain
+
+    flight = Flight(collected.world, underlay)
     return Network(cluster, plugin, infra, Diagnostor(cluster, flight))

@@ -10,7 +10,7 @@ from msgspec import Struct
 from skoop.cluster.detect.facts import ClusterFacts
 from skoop.model.address import Prefix
 from skoop.model.diagnosis import Suspicion
-from skoop.model.kube import Inventory
+from skoop.model.kube import Address, Inventory
 from skoop.netstack.state import Namespace
 
 Repair = Callable[[Namespace], Namespace]
@@ -50,6 +50,10 @@ class Plugin(Protocol):
     def unroutable(self, view: ClusterView) -> tuple[Prefix, ...]:
         """Networks that routers outside the nodes do not know, so that a packet for them which
         leaves a node untunnelled is lost."""
+
+    def advertised(self, view: ClusterView) -> Mapping[Prefix, Address]:
+        """Networks of pods that routers outside the nodes are told of, with the address of the node
+        that they send them to."""
 
     def expectations(self, view: ClusterView, node: str) -> tuple[Expectation, ...]:
         """What is wrong with a node and its pods by this CNI's own rules."""

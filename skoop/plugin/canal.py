@@ -3,7 +3,10 @@ enforces policy (docs.tigera.io/calico/latest/getting-started/kubernetes/flannel
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from skoop.model.address import Prefix
+from skoop.model.kube import Address
 from skoop.plugin.base import ClusterView, Expectation
 from skoop.plugin.calico.workload import GATEWAY, workloads
 from skoop.plugin.checks.agents import agents
@@ -20,6 +23,10 @@ class CanalPlugin:
     def unroutable(self, view: ClusterView) -> tuple[Prefix, ...]:
         """As flannel has it."""
         return FlannelPlugin().unroutable(view)
+
+    def advertised(self, view: ClusterView) -> Mapping[Prefix, Address]:  # noqa: ARG002
+        """None."""
+        return {}
 
     def expectations(self, view: ClusterView, node: str) -> tuple[Expectation, ...]:
         """What both should have set up."""

@@ -3,10 +3,11 @@ file of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from skoop.model.address import Prefix
 from skoop.model.disposition import Level
+from skoop.model.kube import Address
 from skoop.plugin.base import ClusterView, Expectation
 from skoop.plugin.checks.base import worst_first
 from skoop.plugin.checks.bridges import bridges
@@ -30,6 +31,10 @@ class LinuxPlugin:
     def unroutable(self, view: ClusterView) -> tuple[Prefix, ...]:
         """Service addresses only exist in kube-proxy's rules; pod addresses may well be routed."""
         return service_addresses(view)
+
+    def advertised(self, view: ClusterView) -> Mapping[Prefix, Address]:  # noqa: ARG002
+        """None."""
+        return {}
 
     def expectations(self, view: ClusterView, node: str) -> tuple[Expectation, ...]:
         """What every CNI needs. Policy rules are only warned of: some CNIs route by them."""

@@ -195,7 +195,9 @@ def _directed(
             yield f"{unmarked(PASS)} -j {chain_name(kind, policy)}"
             yield f'-m comment --comment "Return if policy accepted" {marked(ACCEPT)} -j RETURN'
         if tier.default == "deny":
-            note = f'-m comment --comment "End of tier {tier.name}. Drop if no policies passed packet"'
+            note = (
+                f'-m comment --comment "End of tier {tier.name}. Drop if no policies passed packet"'
+            )
             yield f"{note} {unmarked(PASS)} -j DROP"
     for profile in endpoint.profiles:
         yield f"-j {chain_name(profile_kind, profile)}"

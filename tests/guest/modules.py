@@ -3,7 +3,7 @@
 LAB = (
     "veth", "bridge", "br_netfilter", "vxlan", "ipip", "dummy", "nf_conntrack_netlink",
     "nf_tables", "nft_*", "ip_tables", "ip6_tables", "iptable_*", "ip6table_*", "xt_*",
-    "ipt_REJECT", "ip6t_REJECT", "nf_nat", "ip_set*", "nfnetlink*",
+    "ipt_*", "ip6t_*", "nf_nat", "ip_set*", "nfnetlink*",
 )  # fmt: skip
 """Bridges, tunnels and netfilter."""
 

@@ -6,10 +6,12 @@ import argparse
 import random
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.lab import recorded
+from tests.lab.calico.faults import OWN as CALICO
 from tests.lab.differential import Tally, keep, rounds, run_round, shrink
 from tests.lab.effect import Effect, effect_of
 from tests.lab.faults import CATALOGUE, find
@@ -19,7 +21,7 @@ from tests.lab.lab import Lab
 from tests.lab.namespaces import forget_kept
 from tests.lab.namespaces import keep as keep_namespaces
 from tests.lab.predict import by_command
-from tests.lab.round import Play, Round, random_round, service_round
+from tests.lab.round import Play, Round, calico_round, random_round, service_round
 from tests.lab.written import differences
 
 RESULTS = Path("lab-results")
@@ -35,12 +37,14 @@ def main() -> int:
     fresh.add_argument("--seed", type=int, default=None, help="default: from the clock")
     fresh.add_argument("--queries", type=int, default=20, help="questions a round")
     fresh.add_argument("--services", action="store_true", help="only Services, without faults")
+    fresh.add_argument("--calico", action="store_true", help="Calico clusters")
     fresh.add_argument("--no-shrink", action="store_true", help="only report")
     fresh.add_argument("--results", type=Path, default=RESULTS)
     fresh.set_defaults(run=_fresh)
     replay = commands.add_parser("replay", help="one round again, with every answer")
     replay.add_argument("round", help="a seed, or a round.json or shrunk.json that was kept")
     replay.add_argument("--queries", type=int, default=20)
+    replay.add_argument("--calico", action="store_true", help="the seed is of a Calico cluster")
     replay.add_argument("--results", type=Path, default=RESULTS)
     replay.set_defaults(run=_replay)
     record = commands.add_parser("record", help="write cases that need no root")
@@ -49,7 +53,8 @@ def main() -> int:
     record.set_defaults(run=_record)
     play = commands.add_parser("build", help="build a cluster to play with")
     play.add_argument("--seed", type=int, default=None, help="default: the standard cluster")
-    play.add_argument("--fault", action="append", default=[], choices=[f.name for f in CATALOGUE])
+    names = sorted(f.name for f in (*CATALOGUE, *CALICO))
+    play.add_argument("--fault", action="append", default=[], choices=names)
     play.add_argument("--keep", action="store_true", help="leave it standing under ip netns names")
     play.set_defaults(run=_build)
     faults = commands.add_parser("faults", help="what each fault changes on the kernel")
@@ -67,7 +72,7 @@ def _fresh(arguments: argparse.Namespace) -> int:
     wanted = arguments.cases or (200 if limit is None else sys.maxsize)
     tally, spoken, wrong = Tally(), 0.0, 0
     print(f"rounds from seed {first}", file=sys.stderr)
-    draw = service_round if arguments.services else random_round
+    draw = service_round if arguments.services else _draw(arguments)
     for played in rounds(first, queries=arguments.queries, draw=draw):
         if tally.cases >= wanted or (limit is not None and time.monotonic() > limit):
             break
@@ -102,7 +107,10 @@ def _report(played: Round, case: Case, snapshot: Path, arguments: argparse.Names
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    played, tally = _round(arguments.round, arguments.queries), Tally()
+    text, draw = arguments.round, _draw(arguments)
+    seeded = text.isdigit()
+    played = draw(int(text), queries=arguments.queries) if seeded else _round(text)
+    tally = Tally()
     print(played.described())
     home = arguments.results / f"replay-{played.seed}"
     with TemporaryDirectory(prefix="skoop-round-") as folder:
@@ -117,9 +125,13 @@ def _replay(arguments: argparse.Namespace) -> int:
     return 1 if tally.disagreements else 0
 
 
-def _round(text: str, queries: int = 20) -> Round:
+def _draw(arguments: argparse.Namespace) -> Callable[..., Round]:
+    return calico_round if arguments.calico else random_round
+
+
+def _round(text: str) -> Round:
     if text.isdigit():
-        return random_round(int(text), queries=queries)
+        return random_round(int(text))
     return recorded.from_json(Path(text).read_bytes())
 
 
@@ -159,7 +171,7 @@ def _show(lab: Lab) -> None:
 
 def _faults(arguments: argparse.Namespace) -> int:
     wrong = 0
-    chosen = [find(n) for n in arguments.name] or CATALOGUE
+    chosen = [find(n) for n in arguments.name] or (*CATALOGUE, *CALICO)
     for candidate in chosen:
         effect: Effect = effect_of(candidate)
         wrong += not effect.as_documented

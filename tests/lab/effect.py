@@ -9,12 +9,12 @@ from functools import lru_cache
 import msgspec
 from msgspec import Struct
 
-from tests.lab.faults import Fault
+from tests.lab.faults import Fault, catalogue_of
 from tests.lab.generate import standard
 from tests.lab.judge import Key, differs
 from tests.lab.queries import Query
 from tests.lab.round import Injection, Play, Round, aim, reshaped
-from tests.lab.topology import NODE_PORT, OUTSIDE_IP, OUTSIDE_PORT, Cluster, Pod
+from tests.lab.topology import NODE_PORT, OUTSIDE_IP, OUTSIDE_PORT, Calico, Cluster, Pod
 
 UNDEFINED_PORT = 81
 """A port that no Service has: kube-proxy has no rule for it."""
@@ -49,6 +49,8 @@ def flavours(backend: str) -> tuple[Cluster, ...]:
         standard(subnets=(0, 1, 1), iptables=backend),
         standard(backend="host-gw", iptables=backend),
         standard(dual_stack=True, iptables=backend),
+        standard(subnets=(0, 0, 1), iptables=backend, calico=Calico("vxlan", cross=True)),
+        standard(iptables=backend, calico=Calico()),
     )
 
 
@@ -56,6 +58,8 @@ def aimed(fault: Fault) -> tuple[Cluster, Injection]:
     """A standard cluster that the fault fits, and a target in it; the same every time."""
     rng = random.Random(fault.name)
     for cluster in flavours(rng.choice(("legacy", "nft"))):
+        if fault not in catalogue_of(cluster):
+            continue
         if injection := aim(fault, cluster, rng):
             return cluster, injection
     raise LookupError(f"{fault.name} fits no standard cluster")

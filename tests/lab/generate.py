@@ -7,6 +7,7 @@ import random
 from tests.lab.cni import plugin_folder
 from tests.lab.topology import (
     Backend,
+    Calico,
     Cluster,
     HostPort,
     Listener,
@@ -92,6 +93,25 @@ def random_cluster(rng: random.Random) -> Cluster:
         rp_filter=rng.choice((0, 0, 1, 2)),
         hairpin=rng.random() < 0.85,
         dual_stack=six,
+    )
+
+
+def random_calico_cluster(rng: random.Random) -> Cluster:
+    """A Calico cluster of two to four nodes on one or two subnets."""
+    tunnel = rng.choice(("", "vxlan", "vxlan"))
+    apart = rng.random() < 0.6
+    nodes = tuple(
+        Node(name=f"k{i}", index=i, subnet=rng.randrange(2) if apart else 0)
+        for i in range(1, rng.choice((2, 3, 3, 4)) + 1)
+    )
+    pods = _pods(rng, nodes, six=False)
+    return Cluster(
+        nodes=nodes,
+        pods=pods,
+        services=_services(rng, pods, six=False),
+        iptables=rng.choice(("legacy", "nft")),
+        rp_filter=rng.choice((0, 0, 1, 2)),
+        calico=Calico(tunnel, bool(tunnel) and rng.random() < 0.5, rng.random() < 0.8),
     )
 
 

@@ -101,7 +101,7 @@ def _node(cluster: Cluster, node: Node) -> Object:
 
 
 def _pod_cidrs(cluster: Cluster, node: Node) -> Object:
-    """With Calico the controller manager gives every node another node's, which is nothing to it."""
+    """With Calico they say nothing: here every node is given another node's."""
     if cluster.calico:
         node = cluster.nodes[node.index % len(cluster.nodes)]
     return {

@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from tests.lab.build import build
 from tests.lab.capture import capture
-from tests.lab.faults import CATALOGUE, Fault, Scene, Target, find, pick
-from tests.lab.generate import random_cluster
+from tests.lab.faults import Fault, Scene, Target, catalogue_of, find, pick
+from tests.lab.generate import random_calico_cluster, random_cluster
 from tests.lab.generate_services import service_cluster
 from tests.lab.lab import Lab
 from tests.lab.probe import Hit, Shot, shoot
@@ -51,7 +51,8 @@ class Round(Struct, frozen=True, kw_only=True):
     def described(self) -> str:
         """Its flavour and faults in one line."""
         c = self.cluster
-        flags = [c.backend, c.cni, c.iptables, c.proxy]
+        network = f"calico {c.calico}" if c.calico else c.backend
+        flags = [network, c.cni, c.iptables, c.proxy]
         flags += [f"nf-call={c.bridge_nf_call}", f"rp={c.rp_filter}"]
         flags += ["direct"] * c.direct_routing + ["dual"] * c.dual_stack + ["warm"] * self.warm
         flags += ["no-hairpin"] * (not c.hairpin) + ["masquerade-all"] * c.masquerade_all
@@ -69,7 +70,16 @@ class Truth(Struct, frozen=True):
 def random_round(seed: int, *, queries: int = 20) -> Round:
     """The round of a seed: a tenth without a fault, most with one, a quarter with two."""
     rng = random.Random(seed)
-    cluster = random_cluster(rng)
+    return _broken(seed, rng, random_cluster(rng), queries)
+
+
+def calico_round(seed: int, *, queries: int = 20) -> Round:
+    """The same with a Calico cluster and its faults."""
+    rng = random.Random(seed)
+    return _broken(seed, rng, random_calico_cluster(rng), queries)
+
+
+def _broken(seed: int, rng: random.Random, cluster: Cluster, queries: int) -> Round:
     count = rng.choices((0, 1, 2), (10, 65, 25))[0]
     injections: list[Injection] = []
     for _ in range(count):
@@ -98,7 +108,7 @@ def service_round(seed: int, *, queries: int = 20) -> Round:
 
 def _draw(rng: random.Random, cluster: Cluster) -> Injection | None:
     for _ in range(40):
-        target, candidate = pick(cluster, rng), rng.choice(CATALOGUE)
+        target, candidate = pick(cluster, rng), rng.choice(catalogue_of(cluster))
         if target and not candidate.unmodelled and candidate.fits(cluster, target):
             return Injection(candidate.name, target)
     return None

@@ -148,6 +148,8 @@ def loop(setting: Setting) -> Suspicion:
 def _is_narrower(setting: Setting, used: Route) -> bool:
     """Whether a route covers only a part of the pod network of the destination's node."""
     packet = setting.blocker.packet
+    if not setting.cluster.facts.node_cidrs:
+        return False
     return any(
         cidr.family is packet.family
         and cidr.contains(packet.dst)

@@ -9,13 +9,14 @@ from msgspec.structs import replace
 from skoop.cluster.detect.calico_facts import CalicoConfig
 from skoop.findings.veth import IpOutsideCidr
 from skoop.model.address import Family, Prefix
+from skoop.model.kube import Address
 from skoop.model.kube.calico import Tunnelling
 from skoop.model.trace import Evidence
 from skoop.plugin.base import ClusterView, Expectation
 from skoop.plugin.calico.blocks import blocks_of
 from skoop.plugin.calico.outgoing import nat_outgoing
 from skoop.plugin.calico.registered import Registered, peers_of, registered
-from skoop.plugin.calico.routes import by_node, entrance, ways_to
+from skoop.plugin.calico.routes import by_node, entrance, told_to_routers, ways_to
 from skoop.plugin.calico.tunnel import end_of
 from skoop.plugin.calico.way import Hop, Way
 from skoop.plugin.calico.workload import GATEWAY, workloads
@@ -53,6 +54,11 @@ class CalicoPlugin:
             if alone or pool.ipip is not Tunnelling.NEVER or pool.vxlan is not Tunnelling.NEVER
         )
         return tuple(dict.fromkeys((*pools, *service_addresses(view))))
+
+    def advertised(self, view: ClusterView) -> Mapping[Prefix, Address]:
+        """Blocks of pools without tunnels, where routers take part in BGP: those BGPPeers that are
+        not nodes."""
+        return told_to_routers(view)
 
     def expectations(self, view: ClusterView, node: str) -> tuple[Expectation, ...]:
         """What Calico should have set up on a node, and what it needs from Linux."""

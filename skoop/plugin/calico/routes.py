@@ -6,11 +6,14 @@ from collections.abc import Mapping
 
 from skoop.cluster.detect.calico_facts import CalicoConfig
 from skoop.findings.route import BgpRouteNotPresent, RouteMissing
-from skoop.model.address import Prefix
+from skoop.model.address import Family, Prefix, format_ip
 from skoop.model.disposition import Level
+from skoop.model.kube import Address
+from skoop.model.kube.calico import IpPool, Tunnelling
 from skoop.netstack.fib import FibKind
-from skoop.plugin.calico.blocks import Block
-from skoop.plugin.calico.registered import Registered
+from skoop.plugin.base import ClusterView
+from skoop.plugin.calico.blocks import Block, blocks_of
+from skoop.plugin.calico.registered import Registered, registered
 from skoop.plugin.calico.way import Hop, Way, hop_to, same_subnet
 from skoop.plugin.checks.ways import Wanted
 from skoop.plugin.site import Site, lookup
@@ -65,3 +68,28 @@ def by_node(blocks: tuple[Block, ...]) -> Mapping[str, tuple[Block, ...]]:
     for block in blocks:
         found[block.node] = (*found.get(block.node, ()), block)
     return found
+
+
+def told_to_routers(view: ClusterView) -> Mapping[Prefix, Address]:
+    """Blocks that routers outside the nodes know, with the address of their node."""
+    config = view.facts.calico.value
+    nodes = {format_ip(*ip) for node in view.inventory.nodes for ip in node.ips}
+    if all(peer.peer_ip in ("", *nodes) for peer in view.inventory.calico.peers):
+        return {}
+    found: dict[Prefix, Address] = {}
+    for family in Family:
+        known = {
+            node.name: (family, each.address)
+            for node in view.inventory.nodes
+            if (each := registered(view, node, family)) is not None
+        }
+        for block in blocks_of(view, family):
+            pool = config.pool_of(family, block.cidr.network)
+            if pool is not None and _told(pool) and block.node in known:
+                found[block.cidr] = known[block.node]
+    return found
+
+
+def _told(pool: IpPool) -> bool:
+    tunnelled = {pool.ipip, pool.vxlan} != {Tunnelling.NEVER}
+    return pool.bgp_export and not tunnelled

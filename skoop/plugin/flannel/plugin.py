@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
 from skoop.findings.overlay import EncapModeMismatch
 from skoop.findings.veth import IpOutsideCidr
 from skoop.model.address import Family, Prefix
+from skoop.model.kube import Address
 from skoop.model.trace import Evidence
 from skoop.netstack.lines import address_line
 from skoop.netstack.state import Link
@@ -54,6 +55,10 @@ class FlannelPlugin:
             networks = (config.network, config.ipv6_network)
             pods = (*view.facts.pod_cidrs.value, *(each for each in networks if each))
         return tuple(dict.fromkeys((*pods, *service_addresses(view))))
+
+    def advertised(self, view: ClusterView) -> Mapping[Prefix, Address]:  # noqa: ARG002
+        """None."""
+        return {}
 
     def expectations(self, view: ClusterView, node: str) -> tuple[Expectation, ...]:
         """What flannel should have set up on a node, and what it needs from Linux."""

@@ -68,6 +68,5 @@ def _peers(cluster: Cluster) -> list[Object]:
     """The routers."""
     routers = sorted({node.gateway for node in cluster.nodes})
     return [
-        _named(f"router-{n}", {"peerIP": ip, "asNumber": 64512})
-        for n, ip in enumerate(routers)
+        _named(f"router-{n}", {"peerIP": ip, "asNumber": 64512}) for n, ip in enumerate(routers)
     ]

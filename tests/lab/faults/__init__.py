@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from tests.lab.calico import faults as calico
 from tests.lab.faults import netfilter, node, overlay, pod, routing, service, veth
 from tests.lab.faults.base import Fault, Scene, Target, fault, pick
+from tests.lab.topology import Cluster
 
-__all__ = ["CATALOGUE", "Fault", "Scene", "Target", "fault", "find", "pick"]
+__all__ = ["CATALOGUE", "Fault", "Scene", "Target", "catalogue_of", "fault", "find", "pick"]
 
 CATALOGUE: tuple[Fault, ...] = (
     *pod.FAULTS,
@@ -18,6 +20,11 @@ CATALOGUE: tuple[Fault, ...] = (
 )
 
 
+def catalogue_of(cluster: Cluster) -> tuple[Fault, ...]:
+    """The faults that a cluster can have."""
+    return calico.CATALOGUE if cluster.calico else CATALOGUE
+
+
 def find(name: str) -> Fault:
     """The fault of that name."""
-    return next(f for f in CATALOGUE if f.name == name)
+    return next(f for f in (*CATALOGUE, *calico.OWN) if f.name == name)

@@ -1,0 +1,70 @@
+"""Calico on the real kernel, held against the simulator; `python -m tests.lab fresh --calico` runs
+more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from skoop.findings import catalogue
+from tests.lab.calico.faults import CATALOGUE
+from tests.lab.differential import Tally, compare, run_round
+from tests.lab.effect import matrix
+from tests.lab.generate import standard
+from tests.lab.judge import Opinion
+from tests.lab.predict import by_command
+from tests.lab.round import Round, calico_round
+from tests.lab.test_lab import real_kernel
+from tests.lab.topology import Calico, Cluster
+
+SEEDS = (3, 4)
+STRIDE = 29
+"""Every 29th of some 560 questions; a prime, so that all kinds are among them."""
+
+FLAVOURS: dict[str, Cluster] = {
+    "bgp": standard(subnets=(0, 0, 1), calico=Calico()),
+    "vxlan": standard(calico=Calico("vxlan"), iptables="nft", rp_filter=1),
+    "vxlan between subnets": standard(subnets=(0, 0, 1), calico=Calico("vxlan", cross=True)),
+    "without natOutgoing": standard(calico=Calico("vxlan", nat_outgoing=False)),
+}
+
+
+def test_faults_name_findings_that_exist() -> None:
+    known = {finding.name for finding in catalogue()}
+    assert {fault.name for fault in CATALOGUE if not set(fault.expected) <= known} == set()
+    assert len({fault.name for fault in CATALOGUE}) == len(CATALOGUE) >= 70
+
+
+@pytest.mark.lab
+@real_kernel
+@pytest.mark.parametrize("name", FLAVOURS)
+def test_a_clean_cluster_is_walked_as_the_kernel_does_it(name: str, tmp_path: Path) -> None:
+    cluster = FLAVOURS[name]
+    queries = matrix(cluster)[list(FLAVOURS).index(name) :: STRIDE]
+    cases = compare(Round(seed=0, cluster=cluster, queries=queries), by_command, tmp_path / "s")
+    wrong = [
+        f"{case.query}: real {case.real()}, predicted {case.predicted()}"
+        for case in cases
+        if case.opinion not in (Opinion.AGREE, Opinion.BEYOND)
+    ]
+    assert not wrong, "\n".join(wrong)
+    assert not [
+        f"{case.query}: {case.answer['suspicions'][0]['message']}"
+        for case in cases
+        if {hit.result for hit in case.hits} == {"ok"} and case.answer["suspicions"]
+    ]
+
+
+@pytest.mark.lab
+@real_kernel
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_broken_cluster_is_walked_as_the_kernel_does_it(seed: int, tmp_path: Path) -> None:
+    tally = Tally()
+    played = calico_round(seed, queries=12)
+    cases = run_round(played, by_command, tmp_path / "s", tally)
+    assert not tally.disagreements, [
+        f"{played.described()}: {case.query}: real {case.real()}, predicted {case.predicted()}"
+        for case in cases
+        if case.opinion in (Opinion.DISAGREE, Opinion.ERROR)
+    ]
