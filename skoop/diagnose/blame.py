@@ -9,7 +9,8 @@ In this order of trust:
    repair removes the first obstacle.
 4. What lost the error that the client waits for.
 5. What kube-proxy should have programmed for the Service asked for.
-6. What stopped the packet, by itself, and first the rule without which more passes; then what
+6. That a pod asked about does not run, where it is the one that does not answer.
+7. What stopped the packet, by itself, and first the rule without which more passes; then what
    would stop it next.
 """
 
@@ -21,6 +22,7 @@ from msgspec.structs import replace
 
 from skoop.diagnose.causes.table import cause_of
 from skoop.diagnose.cluster import Cluster
+from skoop.diagnose.ends import of_ends, unseen_nodes
 from skoop.diagnose.meddling import meddlers
 from skoop.diagnose.service import service_causes, stale_connection
 from skoop.diagnose.story import Blocker, Leg, Row, shown_as
@@ -60,7 +62,8 @@ def _remarks(
     """What is worth knowing although the traffic passes."""
     changing = [trial.expectation for trial in try_each(inquiry, meddling) if trial.changes]
     service = (_remark(each) for each in _service_causes(inquiry))
-    return _unique((*_noted(changing), *service, *_noted(_nearby(inquiry, expectations))))
+    ends = (_remark(each) for each in of_ends(inquiry.cluster, inquiry.ends))
+    return _unique((*_noted(changing), *service, *ends, *_noted(_nearby(inquiry, expectations))))
 
 
 def _causes(
@@ -78,6 +81,7 @@ def _causes(
     if service:
         left = [each for each in left if shown_as(each.stop) is not Disposition.NO_ENDPOINT]
     named = (*proven, *cut_off, *nearer)
+    dead, other = _dead_ends(inquiry, blockers)
     rest = [each for each in expectations if each not in named]
     return _unique(
         (
@@ -85,10 +89,32 @@ def _causes(
             *(_blocking(each, blockers) for each in named),
             *_direct(inquiry.cluster, _lost_errors(inquiry, left)),
             *service,
+            *dead,
             *_direct(inquiry.cluster, by_gain(inquiry, left)),
             *_direct(inquiry.cluster, behind(inquiry, [*proven, *nearer], blockers)),
+            *unseen_nodes(inquiry.cluster, _nodes_met(inquiry.cluster, inquiry.settled.rows)),
+            *other,
             *_noted(_nearby(inquiry, rest)),
         )
+    )
+
+
+def _dead_ends(
+    inquiry: Inquiry, blockers: list[Blocker]
+) -> tuple[tuple[Suspicion, ...], tuple[Suspicion, ...]]:
+    """What is wrong with the ends: where a packet stopped in that very pod and the pod does not
+    run, and the rest."""
+    stopped = {blocker.node for blocker in blockers}
+    found = of_ends(inquiry.cluster, inquiry.ends)
+    dead = [
+        each
+        for each in found
+        if RANK[each.level] < RANK[Level.WARNING]
+        and f"{each.where.kind}/{each.where.name}" in stopped
+    ]
+    return (
+        tuple(replace(each, blocking=True) for each in dead),
+        tuple(each for each in found if each not in dead),
     )
 
 
@@ -158,6 +184,11 @@ def _expectations(cluster: Cluster, rows: Iterable[Row]) -> list[Expectation]:
 
 
 def _machines(cluster: Cluster, rows: Iterable[Row]) -> list[str]:
+    """The collected ones of the nodes met."""
+    return [name for name in _nodes_met(cluster, rows) if name in cluster.machines]
+
+
+def _nodes_met(cluster: Cluster, rows: Iterable[Row]) -> list[str]:
     """Nodes by name: those of every hop, of the address a packet was for, and of the next hop that
     did not answer."""
     names: dict[str, None] = {}
@@ -171,7 +202,7 @@ def _machines(cluster: Cluster, rows: Iterable[Row]) -> list[str]:
             family = blocker.packet.family
             for stack, _ in cluster.world.owners(family, blocker.stop.address):
                 names.setdefault(cluster.world.machine_of[stack.id])
-    return [name for name in names if name in cluster.machines]
+    return list(names)
 
 
 def _noted(expectations: Iterable[Expectation]) -> tuple[Suspicion, ...]:

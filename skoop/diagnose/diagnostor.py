@@ -10,6 +10,7 @@ from skoop.diagnose.alive import answered
 from skoop.diagnose.blame import blame
 from skoop.diagnose.cluster import Cluster
 from skoop.diagnose.conversation import Conversation
+from skoop.diagnose.ends import of_ends
 from skoop.diagnose.flight import Flight
 from skoop.diagnose.path import path_of
 from skoop.diagnose.question import Client, Question
@@ -49,7 +50,8 @@ class Diagnostor:
         clients = () if problem else self._clients(case)
         if not clients:
             why = problem or self._no_entry(source, destination)
-            return self._undecided(case, why, tuple(assumptions))
+            undecided = self._undecided(case, why, tuple(assumptions))
+            return self._impossible(undecided) if problem and undecided.suspicions else undecided
         if len(clients) > 1:
             assumptions.append(_ANY_ENTRY.format(address=destination.endpoint.ip))
         question = self._question(case, case.ends.destination.ips[0][1])
@@ -106,6 +108,19 @@ class Diagnostor:
             if not target.ips:
                 return f"{target.endpoint} has no address"
         return ""
+
+    def _impossible(self, undecided: Diagnosis) -> Diagnosis:
+        """A pod that never got an address is not reached, whatever the network is like."""
+        suspicions = tuple(replace(each, blocking=True) for each in undecided.suspicions)
+        outcome = replace(undecided.outcomes[0], result=Result.UNREACHABLE)
+        ends = f"{undecided.source} cannot reach {undecided.destination}"
+        return replace(
+            undecided,
+            verdict=Verdict.UNREACHABLE,
+            summary=f"{ends}: {suspicions[0].message}.",
+            outcomes=(outcome,),
+            suspicions=suspicions,
+        )
 
     def _clients(self, case: Case) -> tuple[Client, ...]:
         """The namespace that asks; for an address outside the way in, or every way in when a load
@@ -171,6 +186,7 @@ class Diagnostor:
             protocol=protocol_name(case.proto),
             summary=f"Cannot tell: {why}.",
             outcomes=(BranchOutcome(weight=1.0, result=Result.UNKNOWN),),
+            suspicions=of_ends(self._cluster, case.ends),
             not_checked=(*self._cluster.notes, NotChecked("the whole path", why)),
             assumptions=assumptions,
         )

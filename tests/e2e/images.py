@@ -19,7 +19,8 @@ from tests.e2e import binaries
 IMAGE = "skoop.test/tools:1"
 PAUSE = "skoop.test/pause:1"
 
-_TOOLS = ("ip", "bridge", "tc", "ss", "conntrack", "ipset", "nft", "nsenter", "tcpdump")
+_TOOLS = ("ip", "bridge", "tc", "ss", "conntrack", "ipset", "nft", "nsenter")
+_SHELLS = ("/bin/busybox", "/bin/dash")
 _TABLES = "/usr/sbin/xtables-nft-multi"
 _TABLE_NAMES = ("save", "restore", "")
 _PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
@@ -36,7 +37,12 @@ def write_images(folder: Path) -> tuple[Path, ...]:
 
 
 def _tool_files() -> Iterator[tuple[str, bytes]]:
-    paths = {Path("/bin/busybox"), Path(_TABLES), *Path("/etc").glob("iproute2/rt_*s")}
+    paths = {
+        Path("/bin/busybox"),
+        Path("/bin/dash"),
+        Path(_TABLES),
+        *Path("/etc").glob("iproute2/rt_*s"),
+    }
     for name in _TOOLS:
         found = subprocess.run(["which", name], text=True, capture_output=True, check=False)
         if found.returncode == 0:
@@ -52,8 +58,10 @@ def _tool_files() -> Iterator[tuple[str, bytes]]:
 def _tool_links() -> Iterator[tuple[str, str]]:
     listed = subprocess.run(["/bin/busybox", "--list"], text=True, capture_output=True, check=True)
     for name in listed.stdout.split():
-        if name not in (*_TOOLS, "busybox"):
+        if name not in (*_TOOLS, "busybox", "sh"):
             yield f"bin/{name}", "busybox"
+    # busybox's own shell would run its own `ip`, which lacks most of iproute2's.
+    yield "bin/sh", "dash"
     for family in ("ip", "ip6"):
         for action in _TABLE_NAMES:
             for backend in ("", "-nft"):
