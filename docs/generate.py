@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import skoop
@@ -11,6 +12,7 @@ from skoop.netstack import iptables, nft
 from skoop.netstack.walk.device import OPAQUE
 
 DOCS = Path(__file__).parent
+COMMANDS = runpy.run_path(str(DOCS / "generate_commands.py"))
 PACKAGE = Path(skoop.__file__).parent
 
 ELSEWHERE = (
@@ -35,6 +37,8 @@ def pages() -> dict[str, str]:
         "findings.md": findings_page(),
         "causes-not-told.md": not_told_page(),
         "limits.md": limits_page(),
+        "commands.md": COMMANDS["commands_page"](),
+        "skoop.1": COMMANDS["man_page"](),
     }
 
 

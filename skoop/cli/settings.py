@@ -27,7 +27,7 @@ def default_map(root: Any, environment: Mapping[str, str]) -> dict[str, Any]:
     """What stands in for flags that are not given, as click wants it: by command and parameter.
     `root` is the click group. Raises UsageError, which names the file and the key."""
     path = config_path(environment)
-    config = _read(path, is_named="SKOOP_CONFIG" in environment)
+    config = _read(path, is_named=bool(environment.get("SKOOP_CONFIG")))
     shared = config.pop(_DEFAULTS, {})
     commands = dict(_commands(root, ()))
     known = {name for options in commands.values() for name in options}
