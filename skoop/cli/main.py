@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from skoop.cli import collect, collector, provider, snapshot
+from skoop.cli import collect, collector, policy, provider, snapshot
 from skoop.cli.cloud import cloud
 from skoop.cli.diagnose import demo, diagnose
 from skoop.cli.explain import explain
@@ -39,6 +39,7 @@ app.command()(view)
 app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(collect.app, name="collect")
 app.add_typer(collector.app, name="collector")
+app.add_typer(policy.app, name="policy")
 app.add_typer(provider.app, name="provider")
 
 

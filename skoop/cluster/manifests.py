@@ -64,15 +64,15 @@ def read_objects(path: Path) -> tuple[Object, ...]:
     ParseError with file and line."""
     try:
         files = sorted(path.rglob("*")) if path.is_dir() else [path]
-        wanted = [each for each in files if each.is_file() and _is_manifest(each, path)]
+        wanted = [each for each in files if each == path or _is_manifest(each)]
         texts = [(each, _text(each)) for each in wanted]
     except OSError as error:
         raise InputError(f"Cannot read {error.filename or path}: {error.strerror}.") from error
     return tuple(each for file, text in texts for each in parse_objects(text, str(file)))
 
 
-def _is_manifest(file: Path, asked: Path) -> bool:
-    return file == asked or file.suffix in _ENDINGS
+def _is_manifest(file: Path) -> bool:
+    return file.suffix in _ENDINGS and file.is_file()
 
 
 def _text(file: Path) -> str:
@@ -193,6 +193,14 @@ def _template_pods(objects: Iterable[Object], pods: Iterable[Object]) -> list[Ob
             space == namespace and labels.items() <= theirs.items() for space, theirs in existing
         )
         if template and labels and not running:
-            metadata = {"name": name, "namespace": namespace, "labels": labels}
+            owner = {"kind": kind, "name": name, "controller": True}
+            if kind == "Deployment":
+                owner |= {"kind": "ReplicaSet", "name": f"{name}-0"}
+            metadata = {
+                "name": name,
+                "namespace": namespace,
+                "labels": labels,
+                "ownerReferences": [owner],
+            }
             found.append({"metadata": metadata, "spec": _part(template, "spec")})
     return found
