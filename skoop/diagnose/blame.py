@@ -40,7 +40,7 @@ from skoop.diagnose.trials import (
     try_together,
 )
 from skoop.model.diagnosis import Suspicion
-from skoop.model.disposition import Direction, Disposition, Level, Verdict
+from skoop.model.disposition import Direction, Disposition, Level, Result, Verdict
 from skoop.plugin.base import Expectation
 
 _NO_WAY_ON = (Disposition.NO_ROUTE, Disposition.NEIGHBOUR_UNREACHABLE)
@@ -63,7 +63,15 @@ def _remarks(
     changing = [trial.expectation for trial in try_each(inquiry, meddling) if trial.changes]
     service = (_remark(each) for each in _service_causes(inquiry))
     ends = (_remark(each) for each in of_ends(inquiry.cluster, inquiry.ends))
-    return _unique((*_noted(changing), *service, *ends, *_noted(_nearby(inquiry, expectations))))
+    return _unique(
+        (
+            *_noted(changing),
+            *service,
+            *ends,
+            *_noted(_nearby(inquiry, expectations)),
+            *(_remark(each) for row in inquiry.settled.rows for each in row.doubts),
+        )
+    )
 
 
 def _causes(
@@ -87,6 +95,7 @@ def _causes(
         (
             *stale_connection(inquiry.cluster, inquiry.question, inquiry.settled),
             *(_blocking(each, blockers) for each in named),
+            *_doubts(inquiry.settled.rows, blocking=True),
             *_direct(inquiry.cluster, _lost_errors(inquiry, left)),
             *service,
             *dead,
@@ -95,6 +104,7 @@ def _causes(
             *unseen_nodes(inquiry.cluster, _nodes_met(inquiry.cluster, inquiry.settled.rows)),
             *other,
             *_noted(_nearby(inquiry, rest)),
+            *_doubts(inquiry.settled.rows, blocking=False),
         )
     )
 
@@ -116,6 +126,17 @@ def _dead_ends(
         tuple(replace(each, blocking=True) for each in dead),
         tuple(each for each in found if each not in dead),
     )
+
+
+def _doubts(rows: Iterable[Row], *, blocking: bool) -> list[Suspicion]:
+    """What was suspicious between the nodes: what may have led a packet astray, on the ways that
+    do not work, or what is only worth knowing."""
+    return [
+        each
+        for row in rows
+        for each in row.doubts
+        if each.blocking is blocking and (not blocking or row.result is not Result.OK)
+    ]
 
 
 def _service_causes(inquiry: Inquiry) -> tuple[Suspicion, ...]:

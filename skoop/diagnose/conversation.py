@@ -17,6 +17,7 @@ from skoop.diagnose.packets import (
     ends_of,
     first_packet,
     fitting,
+    from_outside,
     listener_stop,
     refusal,
     reply_to,
@@ -75,16 +76,34 @@ class Conversation:
             if isinstance(end, Delivered):
                 rows += self._at_server(story, end, packet)
             elif isinstance(end, Left):
-                rows.append(gone(story, end))
+                rows += self._outside(story, end, packet)
             else:
                 rows += self._first_stopped(story, end, packet, retries)
+        return rows
+
+    def _outside(self, story: Story, end: Left, sent: Packet) -> list[Row]:
+        """A packet that left: the way back is walked when what is out there may be taken to
+        answer, and something knows how answers come in."""
+        reply = from_outside(end.packet)
+        if not end.beyond.answers or not self._flight.takes(reply):
+            return [gone(story, end)]
+        rows: list[Row] = []
+        for back in self._flight.enter(reply, story.branch):
+            told = self._after(replace(story, at=end.packet), back, Leg.ANSWER)
+            if isinstance(back, Ended):
+                rows += self._stopped(told, back, Leg.ANSWER, reply)
+            elif self._reaches_client(back, sent):
+                row = row_of(told, Result.OK, Disposition.DELIVERED)
+                rows.append(replace(row, left=end))
+            else:
+                rows.append(self._astray(told, back, Leg.ANSWER))
         return rows
 
     def _launch(self, packet: Packet, branch: Branch) -> list[End]:
         if self._client.stack is not None:
             return self._flight.send(self._client.stack, packet, branch)
         if self._client.entry is None:
-            return []
+            return self._flight.enter(packet, branch)
         return self._flight.arrive(*self._client.entry, packet, branch)
 
     def _first_stopped(self, story: Story, end: Ended, packet: Packet, retries: int) -> list[Row]:

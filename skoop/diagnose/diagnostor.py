@@ -21,7 +21,7 @@ from skoop.diagnose.verdict import Settled, settle, visible
 from skoop.model.address import Family, format_ip
 from skoop.model.diagnosis import BranchOutcome, Diagnosis, Endpoint, EndpointKind, NotChecked
 from skoop.model.disposition import Disposition, Result, Verdict
-from skoop.model.packet import EPHEMERAL, Proto, protocol_name
+from skoop.model.packet import EPHEMERAL, Packet, Proto, protocol_name
 
 
 class Case(Struct, frozen=True, kw_only=True):
@@ -60,6 +60,7 @@ class Diagnostor:
             seen, said = answered(row)
             rows.append(seen)
             assumptions += [said] if said else []
+            assumptions += [_taken_to_answer(seen)] if _is_assumed(seen) else []
         settled = settle(rows)
         inquiry = Inquiry(self._cluster, self._flight, clients[0], question, case.ends, settled)
         suspicions = blame(inquiry)
@@ -82,7 +83,7 @@ class Diagnostor:
             ),
             not_checked=(
                 *self._cluster.notes, *_undecided_rules(settled), *_out_of_sight(settled),
-                *_ways_in(clients, settled, destination),
+                *_ways_in(clients, settled, destination), *_unseen_on_the_way(settled),
             ),
             assumptions=tuple(dict.fromkeys(assumptions)),
         )  # fmt: skip
@@ -131,8 +132,11 @@ class Diagnostor:
             return (Client(stack),)
         if stack_id:
             return ()
-        _, address = case.ends.source.ips[0]
+        family, address = case.ends.source.ips[0]
         destination = case.ends.destination
+        asking = Packet(family=family, proto=case.proto, src=address, dst=destination.ips[0][1])
+        if self._flight.takes(asking):
+            return (Client(None, address),)
         owners = self._cluster.world.owners(*destination.ips[0])
         if owners:
             return (Client(None, address, owners[0]),)
@@ -223,6 +227,26 @@ class Diagnostor:
 
 def _with_port(endpoint: Endpoint, port: int) -> Endpoint:
     return replace(endpoint, port=port) if port else endpoint
+
+
+def _is_assumed(row: Row) -> bool:
+    """Whether a row is well because something outside is taken to answer."""
+    return row.result is Result.OK and row.left is not None and row.left.beyond.answers
+
+
+def _taken_to_answer(row: Row) -> str:
+    left = row.left
+    assert left is not None
+    port = f" port {left.packet.dport}" if left.packet.dport else ""
+    return (
+        f"{left.packet.destination}{port} ({left.beyond.gateway}) is taken to answer: nothing was "
+        "collected of it"
+    )
+
+
+def _unseen_on_the_way(settled: Settled) -> tuple[NotChecked, ...]:
+    """What the cloud under the nodes could not be asked about, where packets met it."""
+    return tuple(dict.fromkeys(note for row in settled.rows for note in row.notes))
 
 
 def _ways_in(

@@ -9,13 +9,14 @@ from msgspec.structs import replace
 
 from skoop.diagnose.checksums import checksum_breaks, checksum_doubt
 from skoop.diagnose.neighbours import resolve
-from skoop.diagnose.underlay import Arrives, Beyond, Lost, Underlay
+from skoop.diagnose.passage import Journey, Stay
+from skoop.diagnose.underlay import Arrives, Beyond, Carried, Lost, Splits, Underlay
 from skoop.diagnose.world import WireEnd, World
 from skoop.model.disposition import Disposition
 from skoop.model.packet import Packet
-from skoop.model.trace import Evidence, StepKind
+from skoop.model.trace import Evidence, Hop, StepKind
 from skoop.netstack.stack import Stack
-from skoop.netstack.state import Link
+from skoop.netstack.state import Link, Namespace
 from skoop.netstack.tracking import Tracked
 from skoop.netstack.walk import icmp
 from skoop.netstack.walk.bridge import (
@@ -125,6 +126,20 @@ class Flight:
         story = branch.entering(stack.id, link.name, packet)
         events = receive(stack, link, Frame(packet, "", link.mac), story)
         return self._drive([(stack, event) for event in events])
+
+    def takes(self, packet: Packet) -> bool:
+        """Whether it is known how a packet from outside comes in."""
+        return self._underlay.takes(packet.family, packet.src, packet.dst)
+
+    def enter(self, packet: Packet, branch: Branch) -> list[End]:
+        """A packet from outside that first meets what lies under the nodes."""
+        outside = Hop(f"external/{packet.source}", "", "", packet, packet, ())
+        pending: list[tuple[Stack, Event]] = []
+        ends: list[End] = []
+        answer = self._underlay.enter(packet, branch.crossings)
+        cross = Cross(branch.passing(outside), _WIRE, Frame(packet, "", ""))
+        self._carried(_OUTSIDE, cross, answer, pending, ends)
+        return ends + self._drive(pending)
 
     def _drive(self, pending: list[tuple[Stack, Event]]) -> list[End]:
         ends: list[End] = []
@@ -263,21 +278,43 @@ class Flight:
     def _over_underlay(
         self, stack: Stack, event: Cross, pending: list[tuple[Stack, Event]], ends: list[End]
     ) -> None:
-        spoken = event.branch.opened
-        answer = self._underlay.carry(stack, event.link, event.frame, event.nexthop, spoken)
+        known = event.branch
+        answer = self._underlay.carry(
+            stack, event.link, event.frame, event.nexthop, known.opened, known.crossings
+        )
+        self._carried(stack, event, answer, pending, ends)
+
+    def _carried(
+        self, stack: Stack, event: Cross, answer: Carried | Splits,
+        pending: list[tuple[Stack, Event]], ends: list[End],
+    ) -> None:  # fmt: skip
+        """What the network between the nodes did with a frame."""
+        if isinstance(answer, Splits):
+            for share, each in answer.ways:
+                branch = replace(event.branch, weight=event.branch.weight * share)
+                self._carried(stack, replace(event, branch=branch), each, pending, ends)
+            return
+        packet = event.frame.packet if answer.packet is None else answer.packet
         if isinstance(answer, Arrives):
-            note = event.branch.noting(StepKind.TRANSMIT, answer.how)
+            note = event.branch
+            if answer.how:
+                note = note.noting(StepKind.TRANSMIT, answer.how)
             if checksum_breaks(stack, event, answer):
                 note, lost = checksum_doubt(stack, event, note)
                 ends += [_end(stack, lost)] if lost is not None else []
-            arrived = Cross(note, event.link, replace(event.frame, destination=answer.mac))
+            note = _travelled(note, event, answer.journey)
+            frame = replace(event.frame, packet=packet, destination=answer.mac)
+            arrived = Cross(note, event.link, frame)
             self._into(stack, arrived, answer.stack, answer.link, pending, ends)
         elif isinstance(answer, Lost):
-            stopped = Stopped(event.branch, answer.stop, event.frame.packet, answer.answer)
+            branch = _stopped_on_the_way(event, answer.journey)
+            stopped = Stopped(branch, answer.stop, packet, answer.answer)
             ends.append(_end(stack, stopped))
         else:
-            branch = event.branch.leaving(event.link.name, event.frame.packet)
-            ends.append(Left(stack, branch, event.frame.packet, event.link, answer))
+            branch = _travelled(event.branch, event, answer.journey)
+            if branch.packet_in is not None:
+                branch = branch.leaving(event.link.name, event.frame.packet)
+            ends.append(Left(stack, branch, packet, event.link, answer))
 
     def _into(
         self,
@@ -293,10 +330,57 @@ class Flight:
             ends.append(_end(stack, Stopped(event.branch, stop, event.frame.packet)))
             return
         packet = replace(event.frame.packet, mark=0)
-        branch = event.branch.leaving(event.link.name, event.frame.packet)
+        branch = event.branch
+        if branch.packet_in is not None:
+            branch = branch.leaving(event.link.name, event.frame.packet)
         branch = branch.entering(other.id, device.name, packet, event.frame.source)
         frame = replace(event.frame, packet=packet)
         pending.extend((other, item) for item in receive(other, device, frame, branch))
+
+
+_WIRE = Link(index=0, name="", kind="", mac="", mtu=1 << 16, up=True)
+"""What a packet from outside comes in by."""
+_OUTSIDE = Stack(Namespace(id="external"))
+"""Where a packet from outside is, as long as it has not reached a node."""
+
+
+def _travelled(branch: Branch, event: Cross, journey: Journey) -> Branch:
+    """The branch after a journey: the stay in the namespace that sent is closed, every device met
+    is a hop of its own."""
+    if not journey.stays:
+        return _with_journey(branch, journey)
+    if branch.packet_in is not None:
+        branch = branch.leaving(event.link.name, event.frame.packet)
+    for stay in journey.stays:
+        branch = branch.passing(_hop(stay))
+    return _with_journey(branch, journey)
+
+
+def _with_journey(branch: Branch, journey: Journey) -> Branch:
+    return replace(
+        branch,
+        crossings=(*branch.crossings, *journey.crossings),
+        doubts=(*branch.doubts, *journey.doubts),
+        notes=(*branch.notes, *journey.notes),
+    )
+
+
+def _stopped_on_the_way(event: Cross, journey: Journey) -> Branch:
+    """The branch inside the last device met, where the packet ends."""
+    if not journey.stays:
+        return _with_journey(event.branch, journey)
+    *passed, last = journey.stays
+    branch = _travelled(event.branch, event, replace(journey, stays=tuple(passed)))
+    if branch.packet_in is not None:
+        branch = branch.leaving(event.link.name, event.frame.packet)
+    branch = branch.entering(last.id, "", last.packet_in)
+    return replace(branch, steps=last.steps, title=last.title, emulated=last.emulated)
+
+
+def _hop(stay: Stay) -> Hop:
+    return Hop(
+        stay.id, "", "", stay.packet_in, stay.packet_out, stay.steps, stay.title, stay.emulated
+    )
 
 
 def _end(stack: Stack, stopped: Stopped) -> Ended:

@@ -44,6 +44,16 @@ def first_packet(client: Client, question: Question) -> Packet:
     return chosen if question.df else fitting(client.stack, chosen)
 
 
+def from_outside(packet: Packet) -> Packet:
+    """The answer of a server that nobody collected, to a first packet that reached it."""
+    if packet.proto in (Proto.ICMP, Proto.ICMPV6):
+        return echo_reply(packet)
+    answer = replace(
+        packet, src=packet.dst, dst=packet.src, sport=packet.dport, dport=packet.sport, ttl=64
+    )
+    return replace(answer, flags=TcpFlag.SYN | TcpFlag.ACK if packet.flags else 0, mark=0)
+
+
 def fitting(stack: Stack, packet: Packet) -> Packet:
     """A datagram larger than the sender's own MTU is fragmented there, unless DF was asked."""
     if packet.proto == Proto.TCP:

@@ -32,6 +32,13 @@ class Stay(Struct, frozen=True, kw_only=True):
     emulated: bool = False
 
 
+class Preparation(Struct, frozen=True):
+    """What reading the cloud came to: what could not be asked, and what is taken for granted."""
+
+    notes: tuple[NotChecked, ...] = ()
+    assumptions: tuple[str, ...] = ()
+
+
 class Journey(Struct, frozen=True, kw_only=True):
     """What happened on the way: the devices passed, the connections that they now remember, what
     is suspicious without stopping the packet, what could not be looked at."""
@@ -75,3 +82,5 @@ class Blocked(Struct, frozen=True, kw_only=True):
 
 
 Passage = Reached | Gone | Blocked
+Passages = tuple[Passage, ...]
+"""Every way that connections may go; the weights add up to 1."""

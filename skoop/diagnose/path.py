@@ -18,18 +18,20 @@ def path_of(traces: Iterable[Trace], address_of: Callable[[str], str]) -> Packet
     for trace in traces:
         for hop in trace.hops:
             if hop.node not in nodes:
-                nodes[hop.node] = _node(hop.node, address_of(hop.node))
+                nodes[hop.node] = _node(hop, address_of(hop.node))
         for here, there in zip(trace.hops, trace.hops[1:], strict=False):
             links[_link(trace, here, there)] = None
     return PacketPath(tuple(nodes.values()), tuple(links))
 
 
-def _node(namespace_id: str, ip: str) -> PathNode:
-    kind, _, rest = namespace_id.partition("/")
+def _node(hop: Hop, ip: str) -> PathNode:
+    if hop.title:
+        return PathNode(hop.node, PathNodeKind.CLOUD, hop.title, emulated=hop.emulated)
+    kind, _, rest = hop.node.partition("/")
     space, slash, name = rest.partition("/")
     if not slash:
         space, name = "", rest
-    return PathNode(namespace_id, _KINDS.get(kind, PathNodeKind.EXTERNAL), name, space, ip)
+    return PathNode(hop.node, _KINDS.get(kind, PathNodeKind.EXTERNAL), name, space, ip)
 
 
 def _link(trace: Trace, here: Hop, there: Hop) -> PathLink:
@@ -37,6 +39,8 @@ def _link(trace: Trace, here: Hop, there: Hop) -> PathLink:
     inner = packet.inner
     between_nodes = here.node.startswith("node/") and there.node.startswith("node/")
     medium = "underlay" if between_nodes else "veth"
+    if here.title or there.title:
+        medium = "cloud"
     if inner is None:
         return PathLink(here.node, there.node, medium, here.oif, there.iif, packet, trace.direction)
     kind = "vxlan" if packet.vni >= 0 else "ipip"

@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from skoop.diagnose.flight import Delivered, End, Left
+from skoop.model.diagnosis import NotChecked, Suspicion
 from skoop.model.disposition import Direction, Disposition, Result
 from skoop.model.packet import Packet
 from skoop.model.trace import Step, StepKind, Trace
@@ -51,6 +52,7 @@ class Row(Struct, frozen=True, kw_only=True):
 
     `server` is the namespace that took the first packet ("" if none did) and `at` that packet as
     it arrived; `blockers` are what went wrong, in order; `left` tells that it went out of sight.
+    `doubts` are what was suspicious between the nodes, `notes` what could not be looked at there.
     """
 
     weight: float
@@ -63,6 +65,8 @@ class Row(Struct, frozen=True, kw_only=True):
     blockers: tuple[Blocker, ...] = ()
     traces: tuple[Trace, ...] = ()
     left: Left | None = None
+    doubts: tuple[Suspicion, ...] = ()
+    notes: tuple[NotChecked, ...] = ()
 
 
 class Story(Struct, frozen=True):
@@ -119,8 +123,9 @@ def ending(story: Story, disposition: Disposition, stop: Stop) -> Story:
 def fresh(branch: Branch) -> Branch:
     """The branch for the next packet: same history, no hops yet."""
     return Branch(
-        weight=branch.weight, guesses=branch.guesses, opened=branch.opened, chosen=branch.chosen
-    )
+        weight=branch.weight, guesses=branch.guesses, opened=branch.opened, chosen=branch.chosen,
+        crossings=branch.crossings, doubts=branch.doubts, notes=branch.notes,
+    )  # fmt: skip
 
 
 def row_of(story: Story, result: Result, disposition: Disposition, *blockers: Blocker) -> Row:
@@ -135,6 +140,8 @@ def row_of(story: Story, result: Result, disposition: Disposition, *blockers: Bl
         socket=story.socket,
         blockers=blockers,
         traces=story.traces,
+        doubts=story.branch.doubts,
+        notes=story.branch.notes,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from skoop.diagnose.passage import Journey
 from skoop.diagnose.world import World
 from skoop.model.address import Family, Prefix, format_ip
 from skoop.model.disposition import Disposition
@@ -22,17 +23,20 @@ from skoop.netstack.arp import answers
 from skoop.netstack.stack import Stack
 from skoop.netstack.state import Link, Neighbour
 from skoop.netstack.walk import icmp
-from skoop.netstack.walk.events import Frame, Reason, Stop
+from skoop.netstack.walk.events import Crossing, Frame, Reason, Stop
 
 
 class Arrives(Struct, frozen=True):
-    """The frame reaches a device of another node; `routed` when a router is in between."""
+    """The frame reaches a device of another node; `routed` when a router is in between. `packet` is
+    what it carries by then, None when nothing changed it; `journey` what it met."""
 
     stack: Stack
     link: Link
     mac: str
     how: str
     routed: bool = False
+    packet: Packet | None = None
+    journey: Journey = Journey()
 
 
 class Lost(Struct, frozen=True):
@@ -40,15 +44,30 @@ class Lost(Struct, frozen=True):
 
     stop: Stop
     answer: Packet | None = None
+    packet: Packet | None = None
+    journey: Journey = Journey()
 
 
 class Beyond(Struct, frozen=True):
     """The packet is out of sight. `gateway` is the next hop as text; `lost` says that nothing out
-    there can know its destination."""
+    there can know its destination, `answers` that what is there may be taken to answer, so that
+    the way back can be walked."""
 
     gateway: str
     why: str
     lost: bool = False
+    answers: bool = False
+    packet: Packet | None = None
+    journey: Journey = Journey()
+
+
+Carried = Arrives | Lost | Beyond
+
+
+class Splits(Struct, frozen=True):
+    """The packet may go several ways; each with its share of connections."""
+
+    ways: tuple[tuple[float, Carried], ...]
 
 
 class Underlay(Protocol):
@@ -58,10 +77,18 @@ class Underlay(Protocol):
         """The destination MAC a node would use on a device of the underlay, "" when unknown."""
 
     def carry(
-        self, stack: Stack, link: Link, frame: Frame, nexthop: int, spoken: Container[str]
-    ) -> Arrives | Lost | Beyond:
+        self, stack: Stack, link: Link, frame: Frame, nexthop: int, spoken: Container[str],
+        crossings: tuple[Crossing, ...] = (),
+    ) -> Carried | Splits:  # fmt: skip
         """Where a frame that leaves by such a device ends up. `spoken` are the ids of namespaces
-        that have already sent something in this conversation."""
+        that have already sent something in this conversation, `crossings` what devices between
+        the nodes remember of it."""
+
+    def takes(self, family: Family, source: int, destination: int) -> bool:
+        """Whether it knows how packets with these addresses come in from outside."""
+
+    def enter(self, packet: Packet, crossings: tuple[Crossing, ...]) -> Carried | Splits:
+        """Where a packet from outside ends up, of which `takes` is true."""
 
 
 LACKS = "does not have"
@@ -88,17 +115,29 @@ class PlainUnderlay:
         entry = stack.neighbours.get((link.name, family, nexthop))
         return entry.mac if entry is not None and entry.state in _FIXED else ""
 
+    def takes(self, family: Family, source: int, destination: int) -> bool:
+        """Nothing is known of the outside."""
+        del family, source, destination
+        return False
+
+    def enter(self, packet: Packet, crossings: tuple[Crossing, ...]) -> Carried | Splits:
+        """Nothing comes in by itself."""
+        del crossings
+        return Beyond(packet.destination, "nothing was collected of the network outside")
+
     def carry(
-        self, stack: Stack, link: Link, frame: Frame, nexthop: int, spoken: Container[str]
-    ) -> Arrives | Lost | Beyond:
+        self, stack: Stack, link: Link, frame: Frame, nexthop: int, spoken: Container[str],
+        crossings: tuple[Crossing, ...] = (),
+    ) -> Carried:  # fmt: skip
         """The node that has the next hop's address, or the one a fixed MAC belongs to."""
+        del crossings
         family = frame.packet.family
         if not link.carrier:
-            return Lost(_no_carrier(stack, link))
+            return Lost(no_carrier(stack, link))
         entry = stack.neighbours.get((link.name, family, nexthop))
         if frame.destination:
             return self._by_mac(stack, link, frame, nexthop, entry)
-        gone = self._gone(link, frame.packet, nexthop)
+        gone = self.gone(link, frame.packet, nexthop)
         if gone is not None:
             return gone
         here = [o for o in self._world.owners(family, nexthop) if o[0] is not stack]
@@ -108,7 +147,7 @@ class PlainUnderlay:
             return _unresolved(stack, link, frame.packet, nexthop, entry)
         return self._behind_gateway(stack, frame.packet, nexthop)
 
-    def _gone(self, link: Link, packet: Packet, nexthop: int) -> Lost | None:
+    def gone(self, link: Link, packet: Packet, nexthop: int) -> Lost | None:
         """The next hop or the destination is an address that its node no longer has."""
         for address in (nexthop, packet.dst):
             node = self._claimed.get((packet.family, address), "")
@@ -182,17 +221,24 @@ class PlainUnderlay:
             other, device = owners[0]
             how = f"by the router {gateway} to {other.id}"
             return Arrives(other, device, device.mac, how, routed=True)
+        inside = self.only_inside(packet, nexthop)
+        return inside or Beyond(gateway, f"nothing was collected beyond {gateway}")
+
+    def only_inside(self, packet: Packet, nexthop: int) -> Beyond | None:
+        """The end of a packet for a network that no router can know."""
+        gateway = format_ip(packet.family, nexthop)
         for prefix in self._unroutable:
             if prefix.family is packet.family and prefix.contains(packet.dst):
                 why = f"{gateway} has no way to know {prefix}, which exists only inside the nodes"
                 return Beyond(gateway, why, lost=True)
-        return Beyond(gateway, f"nothing was collected beyond {gateway}")
+        return None
 
 
 _FIXED = frozenset(("PERMANENT", "NOARP"))
 
 
-def _no_carrier(stack: Stack, link: Link) -> Stop:
+def no_carrier(stack: Stack, link: Link) -> Stop:
+    """A device without a carrier sends nothing."""
     return Stop(
         disposition=Disposition.LINK_DOWN,
         reason=Reason.LINK_DOWN,

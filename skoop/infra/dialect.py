@@ -20,21 +20,20 @@ class Dialect(Struct, frozen=True, kw_only=True):
 
     `ordered_rules`: the rule with the smallest priority decides, and at one priority a drop beats
     an accept; otherwise any accepting rule is enough. `stateful_groups`: answers of an admitted
-    connection pass. `filters_answers_of_balancers`: what a load balancer sends to a backend is
-    filtered by the backend's groups (with the client's address where that is preserved).
-    `on_link`: a next hop in the sender's subnet is honoured, as on Ethernet; otherwise the VPC's
-    router takes every packet and looks at its destination only. `own_ranges` are services of the
+    connection pass. `balancer_filtered`: what a load balancer sends to a backend is filtered by the
+    backend's groups and ACLs (with the client's address where that is preserved).
+    `own_ranges` are services of the
     cloud itself, reached without NAT and unfiltered routes. `closed_outbound` are ports that
     cannot be reached on the internet. `public_first`: an interface's own public address wins over
     a NAT gateway. `all_unhealthy_serves`: when every backend is unhealthy all get connections.
-    `local_is_final`: no custom route may be more specific than the VPC's own.
+    `hairpin_preserving`: a backend may be its own client through a balancer that preserves client
+    addresses. `local_is_final`: no custom route may be more specific than the VPC's own.
     """
 
     platform: str
     ordered_rules: bool = True
     stateful_groups: bool = True
     balancer_filtered: bool = True
-    on_link: bool = False
     own_ranges: tuple[Prefix, ...] = ()
     closed_outbound: tuple[Closed, ...] = ()
     public_first: bool = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from msgspec import Struct
@@ -35,12 +36,15 @@ class Gap(Struct, frozen=True):
 
 class CloudState(Struct, frozen=True):
     """What a source knows for a scope. `gaps` are what it could not ask; `assumptions` are
-    sentences such as "there is no resource directory, so one subscription was looked at"."""
+    sentences such as "there is no resource directory, so one subscription was looked at".
+    `complete` says that the tree holds every instance and interface of its VPCs, so that what a
+    route names and the tree lacks does not exist."""
 
     tree: Tree
     gaps: tuple[Gap, ...] = ()
     assumptions: tuple[str, ...] = ()
     subscription: Subscription | None = None
+    complete: bool = False
 
 
 class CloudSource(Protocol):
@@ -53,3 +57,7 @@ class CloudSource(Protocol):
     def again(self, resource: Resource) -> Resource | None:
         """One more look at a resource before it is blamed: as it is now, or None when it is gone.
         From a record: the resource itself. Raises AccessError when it cannot be asked again."""
+
+    def recorded(self) -> Mapping[str, bytes]:
+        """The answers used so far, as cloud/<provider>.json by provider; what a record was made
+        from when it is one."""

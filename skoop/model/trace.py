@@ -47,7 +47,9 @@ class Step(Struct, frozen=True):
 
 class Hop(Struct, frozen=True):
     """All steps of one stay in one namespace. `node` is the namespace's id ("node/k1",
-    "pod/shop/web-1"); `iif` and `oif` are "" when the packet began or ended here."""
+    "pod/shop/web-1"), or a cloud device's global id, which then has a `title` for the reader;
+    `emulated` when the cloud has no such object. `iif` and `oif` are "" when the packet began or
+    ended here."""
 
     node: str
     iif: str
@@ -55,6 +57,8 @@ class Hop(Struct, frozen=True):
     packet_in: Packet
     packet_out: Packet
     steps: tuple[Step, ...]
+    title: str = ""
+    emulated: bool = False
 
 
 class Trace(Struct, frozen=True):

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from skoop.diagnose.passage import Gone, NodeEnd, Passage
+from skoop.diagnose.passage import NodeEnd, Passages, Preparation
 from skoop.diagnose.underlay import PlainUnderlay, Underlay
 from skoop.diagnose.world import World
 from skoop.infra.source import Scope
 from skoop.model.address import Prefix
-from skoop.model.diagnosis import NotChecked
 from skoop.model.kube import Address
 from skoop.model.packet import Packet
 from skoop.netstack.walk.events import Crossing
 from skoop.network.base import Context, Network
 from skoop.network.build import build_network
 
-_UNSEEN = "the network between the nodes, which was not looked at"
-
 
 class PlainInfra:
     """The null shim: nothing is known of what lies between the nodes."""
 
-    def prepare(self, scope: Scope) -> tuple[NotChecked, ...]:
+    def prepare(self, scope: Scope) -> Preparation:
         """Nothing to read."""
         del scope
-        return ()
+        return Preparation()
 
     def underlay(
         self, world: World, unroutable: tuple[Prefix, ...], claimed: Mapping[Address, str]
@@ -35,26 +32,26 @@ class PlainInfra:
 
     def node_to_node(
         self, src: NodeEnd, dst: str, packet: Packet, crossings: tuple[Crossing, ...]
-    ) -> Passage:
-        """Out of sight."""
-        del src, dst, crossings
-        return Gone(where=_UNSEEN, packet=packet)
+    ) -> Passages:
+        """Nothing is known."""
+        del src, dst, packet, crossings
+        return ()
 
     def node_to_external(
         self, src: NodeEnd, packet: Packet, crossings: tuple[Crossing, ...]
-    ) -> Passage:
-        """Out of sight."""
-        del src, crossings
-        return Gone(where=_UNSEEN, packet=packet)
+    ) -> Passages:
+        """Nothing is known."""
+        del src, packet, crossings
+        return ()
 
-    def external_to_node(self, packet: Packet, crossings: tuple[Crossing, ...]) -> Passage:
-        """Out of sight."""
-        del crossings
-        return Gone(where=_UNSEEN, packet=packet)
+    def external_to_node(self, packet: Packet, crossings: tuple[Crossing, ...]) -> Passages:
+        """Nothing is known."""
+        del packet, crossings
+        return ()
 
     def external_to_load_balancer(
         self, packet: Packet, crossings: tuple[Crossing, ...]
-    ) -> tuple[Passage, ...]:
+    ) -> Passages:
         """None is known."""
         del packet, crossings
         return ()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from skoop.diagnose.causes import delivery, links, routing, rules
 from skoop.diagnose.causes.base import Setting
 from skoop.diagnose.cluster import Cluster
@@ -51,6 +53,8 @@ _ANSWERS = (Leg.ANSWER, Leg.ANSWER_DATA, Leg.ERROR)
 
 def cause_of(cluster: Cluster, blocker: Blocker) -> Suspicion | None:
     """The suspicion for a blocker, None when there is nothing to blame (or nothing is known)."""
+    if blocker.stop.suspicion is not None:
+        return replace(blocker.stop.suspicion, direction=blocker.direction)
     setting = Setting(cluster, blocker)
     if blocker.leg in _ANSWERS and blocker.stop.reason is Reason.NO_LISTENER:
         return links.astray(setting)

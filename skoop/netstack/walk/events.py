@@ -48,7 +48,8 @@ class Branch(Struct, frozen=True, kw_only=True):
     several next hops to the one they took, which all its packets take. `crossings` are what devices
     between the nodes remember; `doubts` and `notes` what was suspicious there, or could not be
     looked at. `hops` are the namespaces passed; `steps` what happened so far in the present one,
-    which `packet_in` entered by `iif` in a frame from `mac`.
+    which `packet_in` entered by `iif` in a frame from `mac`; `title` and `emulated` describe one
+    that is no namespace but a device of a cloud.
     """
 
     weight: float = 1.0
@@ -64,6 +65,8 @@ class Branch(Struct, frozen=True, kw_only=True):
     mac: str = ""
     packet_in: Packet | None = None
     steps: tuple[Step, ...] = ()
+    title: str = ""
+    emulated: bool = False
 
     def noting(self, kind: StepKind, detail: str, *evidence: Evidence) -> Branch:
         """The branch with one more step."""
@@ -76,8 +79,17 @@ class Branch(Struct, frozen=True, kw_only=True):
     def leaving(self, oif: str, packet: Packet) -> Branch:
         """The branch with the present stay closed as a hop."""
         entered = self.packet_in if self.packet_in is not None else packet
-        hop = Hop(self.node, self.iif, oif, entered, packet, self.steps)
-        return replace(self, hops=(*self.hops, hop), steps=(), node="", packet_in=None)
+        hop = Hop(
+            self.node, self.iif, oif, entered, packet, self.steps, self.title, self.emulated
+        )  # fmt: skip
+        return replace(
+            self, hops=(*self.hops, hop), steps=(), node="", packet_in=None, title="",
+            emulated=False,
+        )  # fmt: skip
+
+    def passing(self, hop: Hop) -> Branch:
+        """The branch with a stay between namespaces added whole."""
+        return replace(self, hops=(*self.hops, hop))
 
     def remembering(self, node: str, connections: tuple[Tracked, ...]) -> Branch:
         """The branch with a namespace's connections updated."""
