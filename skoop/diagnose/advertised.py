@@ -6,12 +6,13 @@ from collections.abc import Container, Mapping
 
 from msgspec import Struct
 
-from skoop.diagnose.underlay import Arrives, Beyond, Lost, Underlay
+from skoop.diagnose.underlay import Arrives, Beyond, Carried, Splits, Underlay
 from skoop.diagnose.world import World
 from skoop.model.address import Family, Prefix
+from skoop.model.packet import Packet
 from skoop.netstack.stack import Stack
 from skoop.netstack.state import Link
-from skoop.netstack.walk.events import Frame
+from skoop.netstack.walk.events import Crossing, Frame
 
 
 class Advertised(Struct, frozen=True):
@@ -26,13 +27,22 @@ class Advertised(Struct, frozen=True):
         """As the plain underlay has it."""
         return self.plain.mac_of(stack, link, family, nexthop)
 
+    def takes(self, family: Family, source: int, destination: int) -> bool:
+        """As the plain underlay has it."""
+        return self.plain.takes(family, source, destination)
+
+    def enter(self, packet: Packet, crossings: tuple[Crossing, ...]) -> Carried | Splits:
+        """As the plain underlay has it."""
+        return self.plain.enter(packet, crossings)
+
     def carry(
-        self, stack: Stack, link: Link, frame: Frame, nexthop: int, spoken: Container[str]
-    ) -> Arrives | Lost | Beyond:
+        self, stack: Stack, link: Link, frame: Frame, nexthop: int, spoken: Container[str],
+        crossings: tuple[Crossing, ...] = (),
+    ) -> Carried | Splits:  # fmt: skip
         """A packet that has got to a router is taken on to the node that advertised its
-        destination, if that was collected and is another one."""
-        found = self.plain.carry(stack, link, frame, nexthop, spoken)
-        if not isinstance(found, Beyond):
+        destination, if that was collected and is another one. A cloud's router is told nothing."""
+        found = self.plain.carry(stack, link, frame, nexthop, spoken, crossings)
+        if not isinstance(found, Beyond) or found.journey.stays:
             return found
         owner = self._advertiser(frame.packet.family, frame.packet.dst)
         if owner is None:
