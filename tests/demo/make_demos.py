@@ -33,6 +33,12 @@ FROM = {
     "masquerade-missing": "kube-postrouting-flushed",
     "rp-filter": "rpfilter-strict-asym",
     "mtu": "mtu-pod-1500-no-icmp",
+    "dead-endpoint": "sep-dead-ip",
+    "nft-map": "nft-service-element-missing",
+    "wrong-mac": "neigh-permanent-wrong-mac",
+    "veth-detached": "veth-detached",
+    "pod-routes": "pod-no-routes",
+    "bridge-bypass": "bridge-nf-call-0",
 }
 """Demo -> the recording it is made from."""
 

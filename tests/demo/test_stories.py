@@ -22,6 +22,12 @@ STORIES = {
     "masquerade-missing": ("partial", "masquerade-missing", "k3"),
     "rp-filter": ("partial", "route-wrong-device", "k2"),
     "mtu": ("partial", "mtu-pod-exceeds-path", "default/cli"),
+    "dead-endpoint": ("partial", "dnat-to-dead-endpoint", "k1"),
+    "nft-map": ("unreachable", "nft-service-map-missing", "k1"),
+    "wrong-mac": ("partial", "neighbour-wrong-mac", "k2"),
+    "veth-detached": ("partial", "bridge-port-unattached", "k2"),
+    "pod-routes": ("unreachable", "pod-default-route-missing", "default/cli3"),
+    "bridge-bypass": ("partial", "bridge-nf-call-off", "k1"),
 }
 MAX_BYTES = 60_000
 
