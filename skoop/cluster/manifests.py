@@ -44,6 +44,8 @@ _CALICO_RESOURCES = {
     "Tier": "tiers",
     "Profile": "profiles",
 }
+_MAX_REPLICAS = 10
+"""Pods that are made of one StatefulSet at most; all of them have the same labels."""
 _TEMPLATES = (
     "Deployment",
     "DaemonSet",
@@ -178,7 +180,7 @@ def _part(each: object, *path: str) -> Mapping[str, Any]:
 
 
 def _template_pods(objects: Iterable[Object], pods: Iterable[Object]) -> list[Object]:
-    """One pod for each workload, where no pod of its namespace carries its template's labels."""
+    """A pod for each workload, where no pod of its namespace carries its template's labels."""
     existing = [(_name(pod)[0], _part(pod, "metadata", "labels")) for pod in pods]
     found: list[Object] = []
     for each in objects:
@@ -196,11 +198,18 @@ def _template_pods(objects: Iterable[Object], pods: Iterable[Object]) -> list[Ob
             owner = {"kind": kind, "name": name, "controller": True}
             if kind == "Deployment":
                 owner |= {"kind": "ReplicaSet", "name": f"{name}-0"}
-            metadata = {
-                "name": name,
-                "namespace": namespace,
-                "labels": labels,
-                "ownerReferences": [owner],
-            }
-            found.append({"metadata": metadata, "spec": _part(template, "spec")})
+            metadata = {"namespace": namespace, "labels": labels, "ownerReferences": [owner]}
+            found += [
+                {"metadata": {"name": pod, **metadata}, "spec": _part(template, "spec")}
+                for pod in _pod_names(each, name)
+            ]
     return found
+
+
+def _pod_names(workload: Object, name: str) -> list[str]:
+    """The workload's own name for a pod whose name nobody can know; a StatefulSet numbers its."""
+    if workload.get("kind") != "StatefulSet":
+        return [name]
+    replicas = _part(workload, "spec").get("replicas")
+    count = replicas if isinstance(replicas, int) else 1
+    return [f"{name}-{index}" for index in range(max(0, min(count, _MAX_REPLICAS)))]

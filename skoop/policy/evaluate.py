@@ -35,12 +35,20 @@ def evaluate(policies: PolicySet, flow: Flow) -> PolicyVerdict:
 def decide(policies: PolicySet, flow: Flow, way: Way) -> Decision:
     """What the policies of one end say."""
     subject = subject_of(flow, way)
-    exempt = exemption(policies.engine, flow, way)
+    exempt = exemption(flow, way)
     if exempt:
         return _plain(way, subject, Basis.ALWAYS, exempt)
     if not governed(subject):
         return _plain(way, subject, Basis.NO_POLICY, f"no policy can apply to {subject}")
-    return _tiers(policies.tiers(way), flow, way, subject)
+    tiers = policies.tiers(way)
+    if policies.engine is Engine.KUBERNETES and _to_own_node(flow, way):
+        tiers = tuple(tier for tier in tiers if tier.ties)
+        found = _tiers(tiers, flow, way, subject)
+        if found.basis is not Basis.NO_POLICY:
+            return found
+        why = f"no NetworkPolicy keeps a pod from its own node, {subject.node}"
+        return _plain(way, subject, Basis.ALWAYS, why)
+    return _tiers(tiers, flow, way, subject)
 
 
 def subject_of(flow: Flow, way: Way) -> Party:
@@ -53,29 +61,42 @@ def governed(party: Party) -> bool:
     return party.kind is PartyKind.POD or party.protected
 
 
-def exemption(engine: Engine, flow: Flow, way: Way) -> str:
+def exemption(flow: Flow, way: Way) -> str:
     """Why no policy can stop this, "" when one can.
 
     A pod reaches itself, and its node reaches it (kubernetes.io/docs/concepts/services-networking/
-    network-policies, which exempts both directions between a pod and its node). Calico exempts
-    what the node sends to its pods, and applies egress policy to what they send to it
-    (docs.tigera.io, "Protect hosts": DefaultEndpointToHostAction comes after it).
+    network-policies).
     """
     source, destination = flow.source, flow.destination
-    if source.kind is PartyKind.POD and (source.namespace, source.name, source.kind) == (
-        destination.namespace,
-        destination.name,
-        destination.kind,
-    ):
+    if source.kind is PartyKind.POD and _name(source) == _name(destination):
         return "a pod always reaches itself"
-    if not source.node or source.node != destination.node:
-        return ""
-    if source.kind is PartyKind.HOST and destination.kind is PartyKind.POD and way is Way.INGRESS:
+    if way is Way.INGRESS and _on_one_node(flow) and source.kind is PartyKind.HOST:
         return f"node {source.node} always reaches its own pods"
-    to_own_node = source.kind is PartyKind.POD and destination.kind is PartyKind.HOST
-    if to_own_node and way is Way.EGRESS and engine is Engine.KUBERNETES:
-        return f"a pod always reaches its own node, {source.node}"
     return ""
+
+
+def is_special(flow: Flow) -> bool:
+    """Whether a connection is one of those that not only its ends' labels decide about: a pod and
+    itself, or its own node."""
+    return _name(flow.source) == _name(flow.destination) or _on_one_node(flow)
+
+
+def _on_one_node(flow: Flow) -> bool:
+    """Whether one end is a pod and the other one its node."""
+    kinds = {flow.source.kind, flow.destination.kind}
+    same = bool(flow.source.node) and flow.source.node == flow.destination.node
+    return same and kinds == {PartyKind.POD, PartyKind.HOST}
+
+
+def _to_own_node(flow: Flow, way: Way) -> bool:
+    """A pod and its own node: NetworkPolicies exempt both directions, as the page above says; an
+    administrator's policies name nodes as destinations, and Calico applies egress policy before
+    DefaultEndpointToHostAction (docs.tigera.io, "Protect hosts")."""
+    return way is Way.EGRESS and _on_one_node(flow)
+
+
+def _name(party: Party) -> tuple[PartyKind, str, str]:
+    return party.kind, party.namespace, party.name
 
 
 class _Assumed(Exception):  # noqa: N818

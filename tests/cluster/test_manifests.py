@@ -61,7 +61,8 @@ spec:
   template: {{metadata: {{labels: {{app: w}}}}, spec: {{containers: [{{name: c}}]}}}}
 """
     (pod,) = read(text).pods
-    assert (pod.namespace, pod.name, pod.labels) == ("x", "w", {"app": "w"})
+    name = "w-0" if kind == "StatefulSet" else "w"
+    assert (pod.namespace, pod.name, pod.labels) == ("x", name, {"app": "w"})
     running = "---\n{kind: Pod, metadata: {name: real, namespace: x, labels: {app: w, more: '1'}}}"
     assert [each.name for each in read(text + running).pods] == ["real"]
 

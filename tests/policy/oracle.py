@@ -41,13 +41,14 @@ class Oracle:
             "nodeName"
         ) == destination["spec"].get("nodeName")
         on_host = [bool(o["spec"].get("hostNetwork")) for o in (source, destination)]
-        if same_node and any(on_host):
-            return True
+        own_node = bool(same_node) and sum(on_host) == 1
         leaves = on_host[0] or self.direction(
-            "egress", source, destination, source, destination, protocol, port
+            "egress", source, destination, destination, protocol, port, own_node=own_node
         )
-        enters = on_host[1] or self.direction(
-            "ingress", destination, source, source, destination, protocol, port
+        enters = (
+            on_host[1]
+            or (own_node and on_host[0])
+            or self.direction("ingress", destination, source, destination, protocol, port)
         )
         return leaves and enters
 
@@ -56,17 +57,19 @@ class Oracle:
         way: str,
         subject: Object,
         peer: Object,
-        source: Object,
         destination: Object,
         protocol: str,
         port: int,
+        *,
+        own_node: bool = False,
     ) -> bool:
-        """One end's policies: admin, then NetworkPolicies, then baseline, then allowed."""
+        """One end's policies: admin, then NetworkPolicies, then baseline, then allowed. Between a
+        pod and its own node NetworkPolicies say nothing."""
         first = self.ordered(self.admin, way, subject, peer, destination, protocol, port)
         if first in ("Allow", "Deny"):
             return first == "Allow"
         selecting = [p for p in self.policies if self.isolates(p, way, subject)]
-        if selecting:
+        if selecting and not own_node:
             return any(
                 self.rule_allows(p, rule, way, peer, destination, protocol, port)
                 for p in selecting

@@ -8,7 +8,7 @@ from enum import Enum
 from msgspec import Struct
 
 from skoop.policy.decision import Outcome
-from skoop.policy.evaluate import evaluate, exemption, governed
+from skoop.policy.evaluate import evaluate, governed, is_special
 from skoop.policy.pairs.space import Space, ones
 from skoop.policy.party import Flow, Party
 from skoop.policy.peers import ANYONE
@@ -73,7 +73,7 @@ class Connectivity:
 
     def outcome(self, flow: Flow) -> Outcome:
         """The verdict on one connection between two of the parties."""
-        if any(exemption(self._policies.engine, flow, way) for way in Way):
+        if is_special(flow):
             return evaluate(self._policies, flow).outcome
         atom = self.space.atoms.index_of(flow.traffic.proto, flow.traffic.dport)
         return self.between(
