@@ -148,8 +148,12 @@ LIMITS = (
     "and multicast** are not modelled.\n"
     "- **IPVS** is declared, not walked. The rules of kube-proxy's iptables and nftables modes are "
     "compared with what the Services ask for.\n"
-    "- **NetworkPolicy** is not evaluated: what a CNI enforces with iptables, nftables or "
-    "ipset is walked like any rule."
+    "- **Policies as declared.** Cilium's, Antrea's and OpenShift's own policy kinds are not read. "
+    "Domain names and conditions on HTTP requests are undecided. Calico's failsafe ports are taken "
+    "to be the defaults, a HostEndpoint that names an interface to be for the address asked about; "
+    "its policies for forwarded traffic, before NAT and without connection tracking "
+    "(applyOnForward, preDNAT, doNotTrack) are not part of the declared verdict. A pod that "
+    "reaches itself by a Service is taken to be allowed, which not every enforcer does."
 )
 
 

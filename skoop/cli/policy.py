@@ -166,6 +166,46 @@ def diff(
     raise typer.Exit(1 if found else 0)
 
 
+@app.command()
+def lint(
+    folder: Folder = "",
+    snapshot: Snapshot = "",
+    kubeconfig: Kubeconfig = "",
+    context: Context = "",
+    engine: EngineName = "auto",
+    output: AsList = ListFormat.TABLE,
+) -> None:
+    """List what is wrong with the policies themselves, for the pods there are.
+
+    Exit code: 0 nothing, or only notes (info); 1 something worth mending; 2 bad usage; 4 skoop
+    could not look.
+    """
+    from skoop.cli.output import emit, write_list
+    from skoop.cluster.judge import engine_of
+    from skoop.model.disposition import Level
+    from skoop.policy.lint import lint as found_in
+
+    inventory = load_objects(folder, snapshot, kubeconfig, context)
+    found = found_in(inventory, engine_of(inventory, engine))
+    rows: list[dict[str, object]] = [
+        {
+            "level": one.level.value,
+            "code": one.code,
+            "name": one.name,
+            "policy": one.where.name,
+            "message": one.message,
+            "evidence": "; ".join(each.text for each in one.evidence),
+            "fix": one.fix,
+        }
+        for one in found
+    ]
+    if rows or output is ListFormat.JSON:
+        write_list(output, ("level", "code", "name", "policy", "message"), rows)
+    else:
+        emit("Nothing found.\n")
+    raise typer.Exit(1 if any(one.level is not Level.INFO for one in found) else 0)
+
+
 def load_objects(folder: str, snapshot: str, kubeconfig: str, context: str) -> Inventory:
     """The cluster's objects from the one source given. Raises UsageError for none or several."""
     from skoop.errors import UsageError

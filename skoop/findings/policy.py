@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from skoop.findings import policy_lint
 from skoop.findings.base import Finding
 from skoop.model.disposition import Level
 
@@ -332,4 +333,5 @@ FINDINGS: tuple[type[Finding], ...] = (
     CniNotEnforcing,
     DeclaredButNotProgrammed,
     ProgrammedButNotDeclared,
+    *policy_lint.FINDINGS,
 )

@@ -78,7 +78,8 @@ class PacketPath(Struct, frozen=True):
 
 
 class Where(Struct, frozen=True):
-    """The place a suspicion is about: kind is "node", "pod", "service", "cluster" or "cloud"."""
+    """The place a suspicion is about: kind is "node", "pod", "service", "policy",
+    "cluster" or "cloud"."""
 
     kind: str
     name: str

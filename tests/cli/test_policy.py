@@ -183,3 +183,16 @@ def test_a_bad_file_is_named_with_its_line(run, tmp_path: Path) -> None:
     result = run("policy", "explain", "a", "b", "-p", "1", "--from", str(tmp_path))
     assert result.code == 4
     assert "bad.yaml:2" in result.err
+
+
+def test_lint_lists_what_it_finds_and_says_so_by_its_exit_code(
+    run, shop: SimpleNamespace, tmp_path: Path
+) -> None:
+    asked = ("policy", "lint", "--from")
+    clean = run(*asked, shop.base)
+    assert (clean.code, clean.out) == (0, "Nothing found.\n")
+    notes = json.loads(run(*asked, shop.denied, "-o", "json").out)
+    assert [one["name"] for one in notes] == ["policy-peer-selects-nothing"]
+    assert run(*asked, shop.denied).code == 0
+    (tmp_path / "bad.yaml").write_text(SHOP + "---" + DENY.replace("port: http", "port: grpc"))
+    assert run(*asked, str(tmp_path / "bad.yaml")).code == 1

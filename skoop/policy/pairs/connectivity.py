@@ -12,13 +12,13 @@ from skoop.policy.evaluate import evaluate, governed, is_special
 from skoop.policy.pairs.space import Space, ones
 from skoop.policy.party import Flow, Party
 from skoop.policy.peers import ANYONE
-from skoop.policy.rules import Action, Policy, PolicySet, Rule, Tier, Way
+from skoop.policy.rules import Action, Policy, PolicyRef, PolicySet, Rule, Tier, Way
 
 Reach = tuple[int, int]
 """The peers that may be allowed, and those that may be denied."""
 
 
-class _Piece(Struct, frozen=True):
+class Piece(Struct, frozen=True):
     """A rule, for one group of destinations: the atoms it matches (or may match) and the peers."""
 
     atoms: int
@@ -27,17 +27,33 @@ class _Piece(Struct, frozen=True):
     maybe_peers: int
 
 
-class _Prepared(Struct, frozen=True):
+class Prepared(Struct, frozen=True):
+    """A rule as one class meets it."""
+
     action: Action
-    pieces: tuple[_Piece, ...]
+    name: str
+    pieces: tuple[Piece, ...]
+
+    def peers(self, atom: int) -> Reach:
+        """The peers it matches by an atom, and those it may match besides."""
+        yes = maybe = 0
+        bit = 1 << atom
+        for piece in self.pieces:
+            if piece.atoms & bit:
+                yes |= piece.peers
+                maybe |= piece.maybe_peers
+            elif piece.maybe_atoms & bit:
+                maybe |= piece.peers | piece.maybe_peers
+        return yes, maybe
 
 
-class _Asked(Struct, frozen=True):
+class Asked(Struct, frozen=True):
     """A policy that applies to a class, for certain or perhaps."""
 
+    ref: PolicyRef
     rank: float
     certain: bool
-    rules: tuple[_Prepared, ...]
+    rules: tuple[Prepared, ...]
 
 
 class _Depends(Enum):
@@ -130,18 +146,18 @@ class _Scale:
 
 def connectivity(space: Space, policies: PolicySet) -> Connectivity:
     """Judge all pairs. Both ends must allow what passes."""
-    egress = _Side(space, policies, Way.EGRESS).rows()
-    ingress = _Side(space, policies, Way.INGRESS).rows()
+    egress = Side(space, policies, Way.EGRESS).rows()
+    ingress = Side(space, policies, Way.INGRESS).rows()
     return Connectivity(space, policies, egress, ingress)
 
 
-class _Side:
+class Side:
     """One end's policies, for all classes and atoms."""
 
     def __init__(self, space: Space, policies: PolicySet, way: Way) -> None:
         self._space, self._way = space, way
         self._tiers = policies.tiers(way)
-        self._prepared: dict[Hashable, tuple[_Prepared, ...]] = {}
+        self._prepared: dict[Hashable, tuple[Prepared, ...]] = {}
         self._kinds: dict[int, _Depends] = {}
         self._applied = [self._subjects(tier) for tier in self._tiers]
 
@@ -151,18 +167,31 @@ class _Side:
         group_of: list[int] = []
         members: list[int] = []
         reach: list[tuple[Reach, ...]] = []
-        for index, subject in enumerate(self._space.classes):
-            applied = [each.get(index, ()) for each in self._applied]
-            if not governed(subject):
-                applied = [() for _ in applied]
+        for index in range(len(self._space.classes)):
+            applied = self._applied_to(index)
             key = tuple(self._key(each, index) for each in applied)
             if key not in groups:
                 groups[key] = len(members)
                 members.append(0)
-                reach.append(tuple(self._column(applied, index, subject)))
+                reach.append(tuple(self._column(applied, index)))
             group_of.append(groups[key])
             members[groups[key]] |= 1 << index
         return Rows(tuple(group_of), tuple(members), tuple(reach))
+
+    def asked_by_group(self) -> Iterator[tuple[int, list[list[Asked]]]]:
+        """For each kind of class one of it, and the policies that apply to it, tier by tier."""
+        seen: set[Hashable] = set()
+        for index in range(len(self._space.classes)):
+            applied = self._applied_to(index)
+            key = tuple(self._key(each, index) for each in applied)
+            if any(applied) and key not in seen:
+                seen.add(key)
+                yield index, [self._asked(each, index) for each in applied]
+
+    def _applied_to(self, index: int) -> Sequence[Sequence[tuple[Policy, bool]]]:
+        if not governed(self._space.classes[index]):
+            return [() for _ in self._applied]
+        return [each.get(index, ()) for each in self._applied]
 
     def _key(self, applied: Sequence[tuple[Policy, bool]], index: int) -> Hashable:
         """Equal for classes to which the same policies apply in the same way."""
@@ -179,35 +208,31 @@ class _Side:
                 found.setdefault(index, []).append((policy, bool(yes >> index & 1)))
         return found
 
-    def _column(
-        self, applied: Sequence[Sequence[tuple[Policy, bool]]], index: int, subject: Party
-    ) -> list[Reach]:
+    def _column(self, applied: Sequence[Sequence[tuple[Policy, bool]]], index: int) -> list[Reach]:
         """For every atom, the peers of one class."""
         column: list[Reach] = [(self._space.full, 0)] * len(self._space.atoms.all)
         if not any(applied):
             return column
-        asked = [self._asked(each, index, subject) for each in applied]
-        for atoms in self._parts(asked):
+        asked = [self._asked(each, index) for each in applied]
+        for atoms in self.parts(asked):
             reach = self._through(asked, (atoms & -atoms).bit_length() - 1)
             for atom in ones(atoms):
                 column[atom] = reach
         return column
 
-    def _asked(
-        self, applied: Sequence[tuple[Policy, bool]], index: int, subject: Party
-    ) -> list[_Asked]:
+    def _asked(self, applied: Sequence[tuple[Policy, bool]], index: int) -> list[Asked]:
         return [
-            _Asked(policy.rank, certain, self._rules(policy, index, subject))
+            Asked(policy.ref, policy.rank, certain, self._rules(policy, index))
             for policy, certain in applied
         ]
 
-    def _rules(self, policy: Policy, index: int, subject: Party) -> tuple[_Prepared, ...]:
+    def _rules(self, policy: Policy, index: int) -> tuple[Prepared, ...]:
         """Rules as this class meets them. Where nothing of them depends on the class itself, they
         are the same for all."""
         key = (id(policy), self._variant(policy, index))
         found = self._prepared.get(key)
         if found is None:
-            found = tuple(self._prepare(rule, index, subject) for rule in policy.rules)
+            found = tuple(self._prepare(rule, index) for rule in policy.rules)
             self._prepared[key] = found
         return found
 
@@ -232,28 +257,28 @@ class _Side:
                 found = _Depends.PORTS
         return found
 
-    def _prepare(self, rule: Rule, index: int, subject: Party) -> _Prepared:
+    def _prepare(self, rule: Rule, index: int) -> Prepared:
         space = self._space
         egress = self._way is Way.EGRESS
         own, peer = (rule.source, rule.destination) if egress else (rule.destination, rule.source)
         peers, maybe_peers = space.members_of(peer)
         yes, maybe = space.members_of(own)
         if not (yes | maybe) >> index & 1:
-            return _Prepared(rule.action, ())
+            return Prepared(rule.action, rule.name, ())
         if maybe >> index & 1:
             peers, maybe_peers = 0, peers | maybe_peers
         if egress and space.depends_on_destination(rule.traffic):
             groups: Iterable[tuple[Party, int]] = space.port_groups
         else:
-            groups = ((subject, space.full),)
+            groups = ((space.classes[index], space.full),)
         pieces = []
         for party, bits in groups:
             atoms, maybe_atoms = space.traffic_of(rule.traffic, party)
             if (atoms | maybe_atoms) and (peers | maybe_peers) & bits:
-                pieces.append(_Piece(atoms, maybe_atoms, peers & bits, maybe_peers & bits))
-        return _Prepared(rule.action, tuple(pieces))
+                pieces.append(Piece(atoms, maybe_atoms, peers & bits, maybe_peers & bits))
+        return Prepared(rule.action, rule.name, tuple(pieces))
 
-    def _parts(self, asked: list[list[_Asked]]) -> Iterator[int]:
+    def parts(self, asked: list[list[Asked]]) -> Iterator[int]:
         """The atoms, in parts that all rules of a class treat alike."""
         parts = [self._space.atoms.full]
         seen: set[int] = set()
@@ -267,7 +292,7 @@ class _Side:
                                 parts = list(_cut(parts, cut))
         yield from parts
 
-    def _through(self, asked: list[list[_Asked]], atom: int) -> Reach:
+    def _through(self, asked: list[list[Asked]], atom: int) -> Reach:
         """The way through the tiers, for all peers at once."""
         here = self._space.full
         allow = deny = 0
@@ -305,17 +330,11 @@ class _Ends(Struct, frozen=True):
     decided: int
 
 
-def _first_match(policy: _Asked, here: int, atom: int) -> _Ends:
+def _first_match(policy: Asked, here: int, atom: int) -> _Ends:
     allow = deny = onward = 0
-    left, bit = here, 1 << atom
+    left = here
     for rule in policy.rules:
-        yes = maybe = 0
-        for piece in rule.pieces:
-            if piece.atoms & bit:
-                yes |= piece.peers
-                maybe |= piece.maybe_peers
-            elif piece.maybe_atoms & bit:
-                maybe |= piece.peers | piece.maybe_peers
+        yes, maybe = rule.peers(atom)
         hit = left & (yes | maybe)
         if not hit:
             continue
@@ -331,9 +350,9 @@ def _first_match(policy: _Asked, here: int, atom: int) -> _Ends:
     return _Ends(allow, deny, onward, here & ~left if policy.certain else 0)
 
 
-def _ranks(policies: list[_Asked], *, ties: bool) -> Iterator[list[_Asked]]:
+def _ranks(policies: list[Asked], *, ties: bool) -> Iterator[list[Asked]]:
     """Policies one by one; those of one rank together where they have no order."""
-    group: list[_Asked] = []
+    group: list[Asked] = []
     for policy in policies:
         if group and not (ties and policy.rank == group[0].rank):
             yield group
