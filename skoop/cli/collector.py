@@ -28,7 +28,6 @@ Image = Annotated[
     typer.Option(
         "--collector-image",
         metavar="IMAGE",
-        envvar="SKOOP_COLLECTOR_IMAGE",
         help="Instead of --images-json.",
     ),
 ]

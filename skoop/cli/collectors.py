@@ -51,14 +51,13 @@ class Collectors(NamedTuple):
         )
 
 
-def _text(flag: str, metavar: str, said: str, variable: str = "") -> Any:
+def _text(flag: str, metavar: str, said: str) -> Any:
     return Annotated[
         str,
         typer.Option(
             _PREFIX + flag,
             metavar=metavar,
             help=said,
-            envvar=variable or None,
             rich_help_panel=_PANEL,
         ),
     ]
@@ -77,7 +76,6 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
             "IMAGE",
             "An image with sh, iproute2 and iptables. Default: the network plugin's, which is on"
             " the node already.",
-            "SKOOP_COLLECTOR_IMAGE",
         ),
         "",
     ),
@@ -86,7 +84,6 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
             "namespace",
             "NAMESPACE",
             "Where their pods are made; it has to allow privileged pods. [default: kube-system]",
-            "SKOOP_COLLECTOR_NAMESPACE",
         ),
         "",
     ),

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from skoop.cli.collectors import collecting
+from skoop.cli.create import create
 from skoop.cli.options import AsList, ListFormat
 
 if TYPE_CHECKING:
@@ -15,15 +17,7 @@ app = typer.Typer(help="A cluster's state as files.", no_args_is_help=True)
 Source = Annotated[str, typer.Argument(metavar="PATH", help="A folder, .tar.gz or .tar.zst.")]
 
 
-@app.command()
-def create() -> None:
-    """Collect a live cluster into a snapshot (not in this version)."""
-    from skoop.errors import AccessError
-
-    raise AccessError(
-        "This version does not connect to live clusters. On each node run `skoop collect node`, "
-        "put the documents into nodes/ and `kubectl get ... -A -o json` output into cluster/."
-    )
+app.command("create")(collecting(create))
 
 
 @app.command()

@@ -60,7 +60,7 @@ class Yard:
     def remove(self, name: str) -> None:
         """Delete a pod at once. Raises AccessError; then it is still written down."""
         with self._changed:
-            if name not in self._alive:
+            if name not in self._alive or name in self._leaving:
                 return
             self._leaving.add(name)
         try:

@@ -24,6 +24,7 @@ from tests.apiserver.wsframes import STDERR, STDOUT, Channels, accept_key
 Status = Mapping[str, Any]
 Life = Callable[["Kubelet", Object], None]
 Command = Callable[[Channels, list[str]], None]
+_NAMED = {"name": "main", "image": "example", "ready": True, "restartCount": 0}
 
 
 class Kubelet:
@@ -97,7 +98,7 @@ class Kubelet:
 def starts(kubelet: Kubelet, pod: Object) -> None:
     """As a pod starts whose image is there."""
     creating = {"waiting": {"reason": "ContainerCreating"}}
-    kubelet.status(pod, {"phase": "Pending", "containerStatuses": [{"state": creating}]})
+    kubelet.status(pod, {"phase": "Pending", "containerStatuses": [{**_NAMED, "state": creating}]})
     kubelet.status(pod, running())
 
 
@@ -106,7 +107,9 @@ def running() -> Status:
     return {
         "phase": "Running",
         "conditions": [{"type": "Ready", "status": "True"}],
-        "containerStatuses": [{"state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}],
+        "containerStatuses": [
+            {**_NAMED, "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}
+        ],
     }
 
 
@@ -116,7 +119,9 @@ def waits(*reasons: tuple[str, str]) -> Life:
     def life(kubelet: Kubelet, pod: Object) -> None:
         for reason, message in reasons:
             state = {"waiting": {"reason": reason, "message": message}}
-            kubelet.status(pod, {"phase": "Pending", "containerStatuses": [{"state": state}]})
+            kubelet.status(
+                pod, {"phase": "Pending", "containerStatuses": [{**_NAMED, "state": state}]}
+            )
             time.sleep(0.1)  # A kubelet reports each of them.
 
     return life

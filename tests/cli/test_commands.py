@@ -92,11 +92,6 @@ def test_snapshot_show_what_is_none(run, tmp_path) -> None:
     assert result.code == 4 and str(tmp_path) in result.err
 
 
-def test_snapshot_create_is_honest(run) -> None:
-    result = run("snapshot", "create")
-    assert result.code == 4 and "live clusters" in result.err
-
-
 def test_from_raw_of_nothing(run, tmp_path) -> None:
     result = run("collect", "from-raw", str(tmp_path), "-o", str(tmp_path / "out"))
     assert result.code == 4 and "nodes/<node>" in result.err

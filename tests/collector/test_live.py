@@ -18,7 +18,7 @@ from skoop.collector.source import Gathered
 from skoop.errors import AccessError, UsageError
 from skoop.model.kube import build_inventory
 from skoop.model.progress import NodeFailed, NodeFinished, NodeStage, NodeStarted, Stage
-from tests.apiserver import Fault
+from tests.apiserver import Fault, verbs
 from tests.apiserver.kubelet import (
     Command,
     backs_off,
@@ -198,8 +198,6 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_pod_that_may_not_be_made(live: Live, name: str, monkeypatch) -> None:
-    from tests.apiserver import verbs
-
     status, message, why = REFUSED[name]
     monkeypatch.setitem(verbs.VERBS, "create", lambda request: request.refuse(status, message))
     (failure,) = live.collect("n1").failures
@@ -414,22 +412,34 @@ def test_an_exception_leaves_nothing(live: Live) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("when", ["waiting", "reading"])
-def test_a_signal_leaves_nothing(live: Live, number: signal.Signals, when: str) -> None:
-    def hang(channels, words) -> None:
-        os.kill(os.getpid(), number)
-        os.kill(os.getpid(), number)
-        time.sleep(0.3)
+def test_a_signal_leaves_nothing_nor_do_those_that_follow(
+    live: Live, number: signal.Signals, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every request to delete a pod brings another signal before it is answered."""
+    over = threading.Event()
 
-    def interrupted(kubelet, made) -> None:
+    def reading(channels, words) -> None:
+        os.kill(os.getpid(), number)
+        over.wait(5)
+
+    def waiting(kubelet, made) -> None:
         os.kill(os.getpid(), number)
 
-    answer(live, "n1", "n2", command=hang)
-    if when == "waiting":
-        live.kubelet.lives["n1"] = interrupted
+    def delete(request) -> None:
+        os.kill(os.getpid(), number)
+        verbs.delete(request)
+
+    monkeypatch.setitem(verbs.VERBS, "delete", delete)
+    if when == "reading":
+        answer(live, "n1", command=reading)
+    else:
+        live.kubelet.lives["n1"] = waiting
     before = signal.getsignal(number)
     with pytest.raises(SystemExit) as stop:
-        live.collect("n1", "n2")
+        live.collect("n1")
+    over.set()
     assert stop.value.code == 128 + number
+    assert live.server.asked("delete", "pods") == 1
     assert live.pods == []
     assert signal.getsignal(number) is before
 

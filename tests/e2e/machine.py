@@ -181,7 +181,8 @@ def prepare() -> None:
     Raises:
         RuntimeError: no cluster can run on this machine, or a package could not be installed.
     """
-    check()
+    if trouble := unfit():
+        raise RuntimeError(f"no cluster can run on this machine: {trouble}")
     absent = [name for name in PACKAGES if not _installed(name)]
     if absent:
         run("apt-get", "update", "-qq")
@@ -193,14 +194,13 @@ def _installed(package: str) -> bool:
     return "ok installed" in status
 
 
-def check() -> None:
-    """Raises RuntimeError when no cluster can run on this machine, whatever is installed."""
+def unfit() -> str:
+    """Why no cluster can run on this machine; empty if one can."""
     if os.geteuid() != 0:
-        raise RuntimeError("not root")
+        return "not root"
     if shutil.which("apt-get") is None:
-        raise RuntimeError("not Debian; KUBECONFIG may name a cluster instead")
+        return "not Debian"
     absent = [name for name in CGROUPS if not (CGROUP_ROOT / name).is_dir()]
     if absent:
-        raise RuntimeError(
-            f"no cgroup v1 hierarchies ({', '.join(absent)}); KUBECONFIG may name a cluster instead"
-        )
+        return f"no cgroup v1 hierarchies ({', '.join(absent)}); use KUBECONFIG with a cluster"
+    return ""

@@ -15,6 +15,8 @@ from skoop.collector.manifest.strict import ManifestError, documents
 
 PACKAGE = Path(__file__).parent.parent / "manifests"
 ASSETS, BOOTSTRAP = "assets", "bootstrap"
+_KUSTOMIZATION = "kustomization.yaml"
+"""Makes the folder a base of kustomize, and is no object."""
 _FIELD = re.compile(r"unknown field `([^`]*)`(?: - at `\$\.?([^`]*)`)?")
 
 
@@ -46,7 +48,7 @@ def load(folder: Path) -> tuple[Manifest, ...]:
     """Every object of the folder's *.yaml files, in the order of their names. Raises ManifestError
     for what is not known: a kind, a field, a key that is there twice."""
     try:
-        files = sorted(folder.glob("*.yaml"))
+        files = sorted(file for file in folder.glob("*.yaml") if file.name != _KUSTOMIZATION)
         texts = [(file.name, file.read_text(encoding="utf-8")) for file in files]
     except (OSError, UnicodeError) as error:
         raise ManifestError(f"{folder}: {error}") from None

@@ -11,6 +11,7 @@ from skoop.errors import SnapshotError
 from skoop.model.address import Family
 from skoop.netstack.dump import Output
 from skoop.snapshot.document import NamespaceDump, NodeDocument, encode_document
+from skoop.snapshot.manifest import LeftOut, Manifest
 from skoop.snapshot.redaction.addresses import AddressMap
 from skoop.snapshot.redaction.chains import chain_names
 from skoop.snapshot.redaction.names import SYSTEM, NameMap, new_names, objects, renamed
@@ -39,7 +40,7 @@ def redact(snapshot: Snapshot) -> Snapshot:
     }
     names, addresses = replacements(snapshot)
     return Snapshot(
-        manifest=msgspec.structs.replace(snapshot.manifest, cluster=""),
+        manifest=_manifest(snapshot.manifest, names),
         cluster={
             resource: _json(_renamed_list(resource, content, names), addresses)
             for resource, content in lists.items()
@@ -133,6 +134,16 @@ def _document(document: NodeDocument, names: NameMap, addresses: AddressMap) -> 
         ),
         namespaces=tuple(_dump(dump, names, addresses) for dump in document.namespaces),
     )
+
+
+def _manifest(manifest: Manifest, names: NameMap) -> Manifest:
+    """Why something was left out is what servers said, and may name anything."""
+    left_out = []
+    for one in manifest.left_out:
+        kind, space, name = one.what.partition(" ")
+        what = f"{kind}{space}{names.in_rules(names.one(name))}"
+        left_out.append(LeftOut(what, "not collected; the reason was taken out"))
+    return msgspec.structs.replace(manifest, cluster="", left_out=tuple(left_out))
 
 
 def _dump(dump: NamespaceDump, names: NameMap, addresses: AddressMap) -> NamespaceDump:
