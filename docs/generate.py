@@ -113,8 +113,12 @@ def not_told_page() -> str:
 
 
 LIMITS = (
-    "- **Snapshots only.** This version does not connect to a live cluster. State changes; a "
+    "- **A moment in time.** State changes while it is read. A live cluster's lists come from the "
+    "API server's memory, which may be a moment behind, and its nodes one after the other; a "
     "snapshot is as old as its collection.\n"
+    "- **Of a live cluster only the nodes that a question is about** are collected: the ends', "
+    "the backends' of a Service, and those that the walk turns out to need, at most 20 unless "
+    "--max-nodes says otherwise. What is wrong elsewhere stays unseen.\n"
     "- **Generic clusters only.** What a cloud's own network does between the nodes (security "
     "groups, route tables, load balancers) is not looked at. The network between nodes is "
     "taken to deliver frames to the node that has the next hop's address, and routers between "

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from skoop.cli.collectors import Collectors, collecting
 from skoop.cli.options import (
     AskCloud,
     Debug,
@@ -22,10 +23,11 @@ from skoop.cli.plugged import asked
 
 if TYPE_CHECKING:
     from skoop.cli.output import Shown
-    from skoop.cli.query import CloudQuestion
+    from skoop.cli.query import CloudQuestion, State
     from skoop.model.request import Request
 
 
+@collecting
 def diagnose(
     ctx: typer.Context,
     source: Annotated[
@@ -52,9 +54,18 @@ def diagnose(
     snapshot: Annotated[str, typer.Option(metavar="PATH", help="State from a snapshot.")] = "",
     demo: Annotated[str, typer.Option(metavar="NAME", help="State from a demo.")] = "",
     kubeconfig: Annotated[
-        str, typer.Option("--kubeconfig", "--kube-config", metavar="FILE", help="A live cluster.")
+        str,
+        typer.Option("--kubeconfig", "--kube-config", metavar="FILE", help="For a live cluster."),
     ] = "",
-    context: Annotated[str, typer.Option(help="Context of the kubeconfig.")] = "",
+    context: Annotated[
+        str, typer.Option(metavar="NAME", help="Its context, instead of the current one.")
+    ] = "",
+    request_timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Silence of the API server that is borne.")
+    ] = 60.0,
+    max_nodes: Annotated[
+        int, typer.Option(metavar="N", help="How many nodes of a live cluster are collected.")
+    ] = 20,
     provider: Annotated[
         str, typer.Option("--provider", "--cloud-provider", help="auto, or see `provider list`.")
     ] = "auto",
@@ -70,16 +81,23 @@ def diagnose(
     verbose: Verbose = False,
     quiet: Quiet = False,
     no_color: NoColor = False,
+    *,
+    collectors: Collectors,
 ) -> None:
     """Say whether SRC can reach DST, and if not, why.
 
     Exit code: 0 reachable; 1 unreachable or partial; 2 bad usage; 3 cannot be decided from what
     was collected; 4 skoop could not look.
     """
+    from skoop.cli.live import LiveFlags
     from skoop.cli.output import Shown
+    from skoop.cli.query import State
     from skoop.model.request import Overrides, Request
 
-    refuse_live(kubeconfig, context)
+    live = LiveFlags(
+        kubeconfig, context, request_timeout, max_nodes, verbose, quiet, bool(batch), collectors
+    )
+    state = State(snapshot, demo, live)
     cloud = cloud_question(ctx, provider, ask_cloud=ask_cloud, debug=debug)
     common = Request(
         src=one_of(source, src, "source"), dst=one_of(destination, dst, "destination"),
@@ -88,14 +106,14 @@ def diagnose(
     )  # fmt: skip
     if batch:
         check_batch(output or [], output_file, common)
-        raise typer.Exit(_batch(batch, common, snapshot, demo, cloud))
+        raise typer.Exit(_batch(batch, common, state, cloud))
     if demo and not common.src and not common.dst:
         common = _shown_question(demo, common)
     shown = Shown(
         formats=tuple(output or ["text"]), output_file=output_file, no_color=no_color,
         verbose=verbose, quiet=quiet, serve=serve, listen=listen,
     )  # fmt: skip
-    _answer(common, snapshot, demo, cloud, shown)
+    _answer(common, state, cloud, shown)
 
 
 def cloud_question(
@@ -108,7 +126,7 @@ def cloud_question(
     return CloudQuestion(provider, asked(context), ask_cloud, remark if debug else None)
 
 
-def _batch(file: str, common: Request, snapshot: str, demo_name: str, cloud: CloudQuestion) -> int:
+def _batch(file: str, common: Request, state: State, cloud: CloudQuestion) -> int:
     """Each line completed by the flags that hold for all."""
     from msgspec.structs import replace
 
@@ -124,7 +142,8 @@ def _batch(file: str, common: Request, snapshot: str, demo_name: str, cloud: Clo
         return check_request(request)
 
     check_overrides(common.overrides)
-    return run_batch(file, ask, open_session(snapshot, demo_name, cloud).diagnose)
+    with open_session(state, cloud) as session:
+        return run_batch(file, ask, session.diagnose)
 
 
 def _shown_question(demo_name: str, common: Request) -> Request:
@@ -160,6 +179,7 @@ def demo(
         write_list(_list_format(output), ("name", "shows"), rows)
         return
     from skoop.cli.output import Shown
+    from skoop.cli.query import State
     from skoop.model.request import Request
 
     shown = Shown(
@@ -167,19 +187,18 @@ def demo(
         verbose=verbose, quiet=quiet, serve=serve, listen=listen,
     )  # fmt: skip
     request = _shown_question(name, Request(src="", dst=""))
-    _answer(request, "", name, cloud_question(ctx, request.provider), shown)
+    _answer(request, State(demo=name), cloud_question(ctx, request.provider), shown)
 
 
-def _answer(
-    request: Request, snapshot: str, demo_name: str, cloud: CloudQuestion, shown: Shown
-) -> None:
+def _answer(request: Request, state: State, cloud: CloudQuestion, shown: Shown) -> None:
     from skoop.cli.output import check_output, deliver
     from skoop.cli.query import EXIT_CODES, check_request, open_session
     from skoop.report.convert import to_document
 
     check_output(shown)
     request = check_request(request)
-    diagnosis = open_session(snapshot, demo_name, cloud).diagnose(request)
+    with open_session(state, cloud) as session:
+        diagnosis = session.diagnose(request)
     deliver(to_document(diagnosis), shown)
     raise typer.Exit(EXIT_CODES[diagnosis.verdict])
 
@@ -211,14 +230,3 @@ def check_batch(output: list[str], output_file: str, common: Request) -> None:
         raise UsageError("With --batch each line names its own source, destination and port.")
     if output not in ([], ["json"]) or output_file:
         raise UsageError("--batch writes JSON lines to stdout; no other -o or --output-file.")
-
-
-def refuse_live(kubeconfig: str, context: str) -> None:
-    """Raises AccessError when a live cluster is asked for."""
-    from skoop.errors import AccessError
-
-    if kubeconfig or context:
-        raise AccessError(
-            "This version does not connect to live clusters. Make a snapshot with `skoop collect` "
-            "and give it with --snapshot PATH."
-        )

@@ -220,15 +220,9 @@ def load_objects(folder: str, snapshot: str, kubeconfig: str, context: str) -> I
         from skoop.snapshot import load
 
         return from_documents(load(snapshot).cluster)
-    return _live(kubeconfig, context)
+    from skoop.cli.live import LiveFlags, live_objects
 
-
-def _live(kubeconfig: str, context: str) -> Inventory:
-    from skoop.cli.diagnose import refuse_live
-    from skoop.errors import AccessError
-
-    refuse_live(kubeconfig, context)
-    raise AccessError("Give the objects with --from DIR or --snapshot PATH.")
+    return live_objects(LiveFlags(kubeconfig, context))
 
 
 def _objects(paths: list[str]) -> Inventory:

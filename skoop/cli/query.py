@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from msgspec.structs import replace
 
-from skoop.errors import AccessError, UsageError
+from skoop.cli.live import LiveFlags, live_session
+from skoop.errors import UsageError
 from skoop.model.disposition import Verdict
 from skoop.model.request import Overrides, Request
 
 if TYPE_CHECKING:
     from skoop.cli.plugged import Asked
+    from skoop.model.diagnosis import Diagnosis
     from skoop.network.base import Context, Network
+    from skoop.network.live import LiveFactory
     from skoop.network.session import Session
     from skoop.snapshot import Snapshot
 
@@ -39,6 +43,13 @@ class CloudQuestion(NamedTuple):
     asked: Asked
     live: bool = False
     debug: Callable[[str], None] | None = None
+
+
+class Answering(Protocol):
+    """What answers requests: a session over a snapshot, or with a running cluster."""
+
+    def diagnose(self, request: Request) -> Diagnosis:
+        """Answer one. Raises SkoopError."""
 
 
 def parse_port(text: str) -> int | str | None:
@@ -87,23 +98,42 @@ def check_overrides(overrides: Overrides) -> None:
         known_plugin(overrides.network_plugin)
 
 
-def open_session(snapshot: str, demo: str, cloud: CloudQuestion) -> Session:
-    """Load the state once, for a provider. Raises UsageError, SnapshotError or AccessError."""
+class State(NamedTuple):
+    """Where the state is from: a snapshot's path, a demo's name, or else a running cluster."""
+
+    snapshot: str = ""
+    demo: str = ""
+    live: LiveFlags = LiveFlags()
+
+
+@contextmanager
+def open_session(state: State, cloud: CloudQuestion) -> Iterator[Answering]:
+    """What answers questions about the state, for a provider. Raises UsageError, SnapshotError or
+    AccessError."""
     if cloud.name != AUTO:
         cloud.asked.registry.find(cloud.name)
-    if snapshot and demo:
-        raise UsageError("--snapshot and --demo are two sources of state; give one of them.")
-    if not snapshot and not demo:
-        raise AccessError(
-            "This version reads snapshots only, not live clusters. Give --snapshot PATH (made "
-            "with `skoop collect`), or try --demo NAME."
+    named = [each for each in (state.snapshot, state.demo) if each]
+    if len(named) > 1 or (named and (state.live.kubeconfig or state.live.context)):
+        raise UsageError(
+            "--snapshot, --demo and --kubeconfig or --context are different sources of state; give "
+            "one of them."
         )
-    from skoop.demo import find_demo
+    if not named:
+        with live_session(state.live, _live_network(cloud)) as session:
+            yield session
+    elif state.snapshot:
+        yield _open(Path(state.snapshot), cloud)
+    else:
+        from skoop.demo import find_demo
 
-    if snapshot:
-        return _open(Path(snapshot), cloud)
-    with find_demo(demo).path() as path:
-        return _open(path, cloud)
+        with find_demo(state.demo).path() as path:
+            yield _open(path, cloud)
+
+
+def _live_network(cloud: CloudQuestion) -> LiveFactory:
+    """A running cluster's cloud is there to be asked."""
+    asking = cloud._replace(live=True)
+    return lambda context, objects: create_network(context, objects, asking)
 
 
 def _open(path: Path, cloud: CloudQuestion) -> Session:

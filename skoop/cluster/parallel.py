@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 _A = TypeVar("_A")
 _B = TypeVar("_B")
@@ -44,3 +44,31 @@ def in_parallel(function: Callable[[_A], _B], arguments: Iterable[_A], workers: 
     if errors:
         raise errors[min(errors)]
     return [results[number] for number in range(len(given))]
+
+
+def begin(function: Callable[[], _B]) -> Callable[[], _B]:
+    """Start something and go on; what is returned waits for its result, or raises as it did."""
+    return _Begun(function).result
+
+
+class _Begun(Generic[_B]):
+    def __init__(self, function: Callable[[], _B]) -> None:
+        self._function = function
+        self._ended = threading.Event()
+        self._results: list[_B] = []
+        self._error: BaseException | None = None
+        threading.Thread(target=self._run, name="skoop-begun", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._results.append(self._function())
+        except BaseException as error:  # noqa: BLE001 - raised again where the caller waits
+            self._error = error
+        self._ended.set()
+
+    def result(self) -> _B:
+        """Wait for it."""
+        self._ended.wait()
+        if self._error is not None:
+            raise self._error
+        return self._results[0]

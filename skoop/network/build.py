@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from skoop.cluster.detect import detect
 from skoop.cluster.inventory import from_documents
 from skoop.diagnose.advertised import Advertised
@@ -24,19 +26,37 @@ from skoop.snapshot import NodeDocument, Snapshot, namespaces
 def read(snapshot: Snapshot) -> Collected:
     """Parse every file. Raises SnapshotError or InputError, which name file and field."""
     inventory = _inventory(snapshot)
-    cache = ReadCache()
     notes = [NotChecked("the snapshot", warning) for warning in snapshot.warnings]
     notes += [NotChecked(each.what, each.why) for each in snapshot.manifest.left_out]
-    machines: dict[str, Machine] = {}
+    reader = NodeReader()
     for name in sorted(snapshot.nodes):
-        document = snapshot.nodes[name]
-        notes += [NotChecked(f"node {name}", note) for note in document.notes]
-        machine = _machine(document, cache)
+        reader.add(snapshot.nodes[name])
+    notes += [*reader.notes, *_missing_nodes(inventory, reader.machines)]
+    return collected(inventory, reader, notes)
+
+
+class NodeReader:
+    """Nodes' documents as machines; equal texts are read once, whichever node they are from."""
+
+    def __init__(self) -> None:
+        self.machines: dict[str, Machine] = {}
+        self.notes: list[NotChecked] = []
+        self._cache = ReadCache()
+
+    def add(self, document: NodeDocument) -> None:
+        """Read one more. Raises InputError."""
+        name = document.node
+        self.notes += [NotChecked(f"node {name}", note) for note in document.notes]
+        machine = _machine(document, self._cache)
         if machine is None:
-            notes.append(NotChecked(f"node {name}", "its own network namespace is not there"))
+            self.notes.append(NotChecked(f"node {name}", "its own network namespace is not there"))
         else:
-            machines[name] = machine
-    notes += _missing_nodes(inventory, machines)
+            self.machines[name] = machine
+
+
+def collected(inventory: Inventory, reader: NodeReader, notes: Iterable[NotChecked]) -> Collected:
+    """Objects and machines together."""
+    machines = dict(reader.machines)
     return Collected(inventory, machines, World.of(machines.values()), tuple(notes))
 
 
@@ -59,7 +79,7 @@ def _machine(document: NodeDocument, cache: ReadCache) -> Machine | None:
     return Machine(document.node, host, tuple(pods)) if host else None
 
 
-def _missing_nodes(inventory: Inventory, machines: dict[str, Machine]) -> list[NotChecked]:
+def _missing_nodes(inventory: Inventory, machines: Mapping[str, Machine]) -> list[NotChecked]:
     return [
         NotChecked(f"node {node.name}", "its network state was not collected")
         for node in inventory.nodes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from skoop.cluster.detect import Overrides as Detection
-from skoop.cluster.resolve import Target, meet, only_port, resolve
+from skoop.cluster.resolve import Lookup, Resolver, Target, meet, no_lookup, only_port
 from skoop.diagnose.cluster import Cluster
 from skoop.diagnose.diagnostor import Case
 from skoop.errors import UsageError
@@ -22,9 +22,14 @@ class Session:
     """A snapshot that has been read, and the networks built over it."""
 
     def __init__(
-        self, collected: Collected, create_network: NetworkFactory = generic_network
+        self,
+        collected: Collected,
+        create_network: NetworkFactory = generic_network,
+        lookup: Lookup = no_lookup,
     ) -> None:
+        """`lookup` finds names outside the cluster."""
         self._collected = collected
+        self._lookup = lookup
         self._create_network = create_network
         self._networks: dict[Overrides, Network] = {}
 
@@ -38,7 +43,7 @@ class Session:
         """Answer one request. Raises UsageError or EndpointError for a question that cannot be
         asked of this cluster."""
         network = self._network(request.overrides)
-        return network.diagnose(_case(request, network.cluster))
+        return network.diagnose(_case(request, network.cluster, self._lookup))
 
     def _network(self, overrides: Overrides) -> Network:
         if overrides not in self._networks:
@@ -52,12 +57,15 @@ class Session:
         return self._networks[overrides]
 
 
-def _case(request: Request, cluster: Cluster) -> Case:
+def _case(request: Request, cluster: Cluster, lookup: Lookup) -> Case:
     domain = cluster.facts.cluster_domain.value
-    found = [
-        resolve(text, cluster.inventory, namespace=request.namespace, cluster_domain=domain)
-        for text in (request.src, request.dst)
-    ]
+    resolver = Resolver(
+        inventory=cluster.inventory,
+        namespace=request.namespace,
+        lookup=lookup,
+        cluster_domain=domain,
+    )
+    found = [resolver.resolve(text) for text in (request.src, request.dst)]
     ends = meet(found[0], found[1])
     return Case(
         ends=ends,

@@ -52,6 +52,14 @@ def session(monkeypatch: pytest.MonkeyPatch) -> type[FakeSession]:
     return FakeSession
 
 
+@pytest.fixture(autouse=True)
+def no_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whatever the machine has at hand must not be asked."""
+    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
+    for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def snapshot(tmp_path: Path) -> str:
     """The smallest folder that is a snapshot."""

@@ -60,11 +60,14 @@ def test_flags(flags: list[str], expected: Request, run, session, snapshot: str)
 @pytest.mark.parametrize(
     ("flags", "code", "message"),
     [
-        (["a", "b"], 4, "snapshots only"),
-        (["a", "b", "--kubeconfig", "x"], 4, "does not connect to live clusters"),
-        (["a", "b", "--context", "x"], 4, "does not connect to live clusters"),
+        (["a", "b"], 4, "There is no kubeconfig"),
+        (["a", "b", "--kubeconfig", "/nonexistent"], 4, "Cannot read the kubeconfig /nonexistent"),
+        (["a", "b", "--context", "x"], 4, "There is no kubeconfig"),
+        (["a", "b", "--context", "x", "--snapshot", "S"], 2, "different sources"),
+        (["a", "b", "--request-timeout", "0"], 2, "above 0"),
+        (["a", "b", "--max-nodes", "0"], 2, "above 0"),
         (["a", "b", "--snapshot", "/nonexistent"], 4, "/nonexistent"),
-        (["a", "b", "--snapshot", "S", "--demo", "x"], 2, "two sources"),
+        (["a", "b", "--snapshot", "S", "--demo", "x"], 2, "different sources"),
         (["a", "b", "--demo", "x"], 2, "no demo 'x'"),
         (["a", "--snapshot", "S"], 2, "a destination are needed"),
         (["a", "b", "-s", "c", "--snapshot", "S"], 2, "Two sources"),

@@ -4,6 +4,7 @@ What is asked for is `table.TABLE`, a line each. Nothing that could be a secret 
 """
 
 from skoop.cluster.fetch.lists import Lists, fetch_lists, require
+from skoop.cluster.fetch.reading import read_lists, with_settings
 from skoop.cluster.fetch.settings import DNS, fetch_settings, needed
 from skoop.cluster.fetch.table import NAMED, TABLE, Listed, When, rules
 
@@ -17,6 +18,8 @@ __all__ = [
     "fetch_lists",
     "fetch_settings",
     "needed",
+    "read_lists",
     "require",
     "rules",
+    "with_settings",
 ]

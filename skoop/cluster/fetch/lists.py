@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from skoop.cluster.api import (
     ApiClient,
@@ -35,8 +35,23 @@ class Lists(Struct, frozen=True):
     absent: tuple[NotChecked, ...] = ()
 
     def with_more(self, more: Lists) -> Lists:
-        """Both."""
-        return Lists({**self.documents, **more.documents}, (*self.absent, *more.absent))
+        """Both; the objects of a list that is in both are in one."""
+        documents = dict(self.documents)
+        for file, document in more.documents.items():
+            documents[file] = _joined(documents[file], document) if file in documents else document
+        return Lists(documents, (*self.absent, *more.absent))
+
+
+class _Items(Struct, frozen=True):
+    kind: str
+    apiVersion: str  # noqa: N815 - as the API calls it
+    items: list[Raw]
+
+
+def _joined(one: bytes, other: bytes) -> bytes:
+    first, second = (msgspec.json.decode(each, type=_Items) for each in (one, other))
+    whole = _Items(first.kind, first.apiVersion, first.items + second.items)
+    return msgspec.json.encode(whole)
 
 
 class _Version(Struct, frozen=True, rename="camel"):
@@ -55,24 +70,28 @@ def fetch_lists(
     client: ApiClient,
     *,
     named: Collection[str] = _NOTHING,
+    within: Collection[str] = _NOTHING,
     table: tuple[Listed, ...] = TABLE,
     observe: Observer = ignore,
 ) -> Lists:
     """Everything of the table that the cluster has, `named` ones included.
 
     A list that is forbidden or does not come is in `absent`, with the RBAC verb that is missing.
-    Raises AccessError when the API server cannot be reached or does not take the credentials.
+    Of a forbidden one the namespaces in `within` are listed, as far as that is allowed. Raises
+    AccessError when the API server cannot be reached or does not take the credentials.
     """
     served = _served(client)
     wanted = [each for each in table if _is_wanted(each, named, served)]
-    by_file = {each.file: each for each in table}
-    found = in_parallel(lambda each: _fetch(client, each, by_file, observe), wanted, _PARALLEL)
-    return _together(found)
+    fetcher = _Fetcher(client, {each.file: each for each in table}, tuple(within), observe)
+    whole = Lists()
+    for each in in_parallel(fetcher.fetch, wanted, _PARALLEL):
+        whole = whole.with_more(each)
+    return whole
 
 
-def require(lists: Lists, files: Iterable[str]) -> None:
+def require(absent: Iterable[NotChecked], files: Collection[str]) -> None:
     """Raise AccessError when one of these lists is absent."""
-    for each in lists.absent:
+    for each in absent:
         if each.what in files:
             raise AccessError(f"The {each.what} of the cluster cannot be listed: {each.why}.")
 
@@ -81,7 +100,9 @@ def _served(client: ApiClient) -> frozenset[str] | None:
     """Every "GROUP/VERSION"; None when the server does not tell them."""
     try:
         groups = msgspec.json.decode(client.ask("/apis"), type=_Groups)
-    except (ForbiddenError, NotFoundError):
+    except (UnreachableError, UnauthorizedError):
+        raise
+    except AccessError:
         return None
     return frozenset(each.group_version for group in groups.groups for each in group.versions)
 
@@ -92,29 +113,53 @@ def _is_wanted(listed: Listed, named: Collection[str], served: frozenset[str] | 
     return listed.when is When.ALWAYS or listed.file in named
 
 
-def _fetch(
-    client: ApiClient, listed: Listed, by_file: Mapping[str, Listed], observe: Observer
-) -> Lists:
-    observe(ListStarted(listed.file))
-    try:
-        document, objects = _document(client, listed)
-    except NotFoundError:
-        if listed.when is not When.ALWAYS:
-            observe(ListFinished(listed.file, 0))
-            return Lists()
-        why = "the API server does not have it"
-    except (UnreachableError, UnauthorizedError):
-        raise
-    except AccessError as error:
-        why = reason(error)
-    else:
-        observe(ListFinished(listed.file, objects))
+class _Fetcher(Struct, frozen=True):
+    """Fetches lists of the table one by one."""
+
+    client: ApiClient
+    by_file: Mapping[str, Listed]
+    within: tuple[str, ...]
+    observe: Observer
+
+    def fetch(self, listed: Listed) -> Lists:
+        """One list, or why it is not there. Raises AccessError when none can be had."""
+        self.observe(ListStarted(listed.file))
+        try:
+            return self._came(listed, [At(listed.resource)])
+        except NotFoundError:
+            if listed.when is not When.ALWAYS:
+                self.observe(ListFinished(listed.file, 0))
+                return Lists()
+            return self._failed(listed, "the API server does not have it")
+        except (UnreachableError, UnauthorizedError):
+            raise
+        except ForbiddenError as error:
+            return self._some(listed, reason(error))
+        except AccessError as error:
+            return self._failed(listed, reason(error))
+
+    def _came(self, listed: Listed, places: Iterable[At]) -> Lists:
+        document, objects = _document(self.client, listed, places)
+        self.observe(ListFinished(listed.file, objects))
         return Lists({listed.file: document})
-    observe(ListFailed(listed.file, why))
-    absent = Lists(absent=(NotChecked(listed.file, why),))
-    if listed.instead:
-        return absent.with_more(_fetch(client, by_file[listed.instead], by_file, observe))
-    return absent
+
+    def _some(self, listed: Listed, why: str) -> Lists:
+        """What of a forbidden list the namespaces asked for give."""
+        if not listed.namespaced or not self.within:
+            return self._failed(listed, why)
+        try:
+            some = self._came(listed, [At(listed.resource, each) for each in self.within])
+        except (ForbiddenError, NotFoundError):
+            return self._failed(listed, why)
+        only = f"only namespace {' and '.join(self.within)} could be listed; {why}"
+        return some.with_more(Lists(absent=(NotChecked(listed.file, only),)))
+
+    def _failed(self, listed: Listed, why: str) -> Lists:
+        self.observe(ListFailed(listed.file, why))
+        absent = Lists(absent=(NotChecked(listed.file, why),))
+        if listed.instead:
+            return absent.with_more(self.fetch(self.by_file[listed.instead]))
+        return absent
 
 
 def reason(error: AccessError) -> str:
@@ -126,14 +171,15 @@ def reason(error: AccessError) -> str:
     return str(error).rstrip(".")
 
 
-def _document(client: ApiClient, listed: Listed) -> tuple[bytes, int]:
-    """The list as one document, and how many objects are in it."""
-    pages = list(client.pages(At(listed.resource)))
+def _document(client: ApiClient, listed: Listed, places: Iterable[At]) -> tuple[bytes, int]:
+    """The objects of some places as one document, and how many they are."""
     lean = LEAN.get(listed.file, lean_object)
     items: list[bytes] = []
-    with collector_paused():
-        while pages:  # A page is let go once it is lean.
-            items += map(lean, pages.pop(0).items)
+    for place in places:
+        pages = list(client.pages(place))
+        with collector_paused():
+            while pages:  # A page is let go once it is lean.
+                items += map(lean, pages.pop(0).items)
     return list_document(listed, items), len(items)
 
 
@@ -143,10 +189,3 @@ def list_document(listed: Listed, items: Iterable[bytes]) -> bytes:
     version = f"{resource.group}/{resource.version}" if resource.group else resource.version
     head = msgspec.json.encode({"kind": "List", "apiVersion": version})[:-1]
     return b"".join((head, b',"items":[', b",".join(items), b"]}"))
-
-
-def _together(found: Iterable[Lists]) -> Lists:
-    whole = Lists()
-    for each in found:
-        whole = whole.with_more(each)
-    return whole

@@ -39,6 +39,7 @@ class Listed(Struct, frozen=True, kw_only=True):
     when: When = When.ALWAYS
     instead: str = ""
     along_with: str = ""
+    namespaced: bool = True
 
     @property
     def served_as(self) -> str:
@@ -48,7 +49,7 @@ class Listed(Struct, frozen=True, kw_only=True):
 
 def _custom(plural: str, group: str, version: str = "v1") -> Listed:
     resource = Resource(plural, group, version)
-    return Listed(resource=resource, file=resource.rbac, when=When.SERVED)
+    return Listed(resource=resource, file=resource.rbac, when=When.SERVED, namespaced=False)
 
 
 _CALICO = "crd.projectcalico.org"
@@ -56,7 +57,7 @@ _POLICY = "policy.networking.k8s.io"
 
 TABLE = (
     Listed(resource=PODS, file="pods"),
-    Listed(resource=NODES, file="nodes"),
+    Listed(resource=NODES, file="nodes", namespaced=False),
     Listed(resource=SERVICES, file="services"),
     Listed(
         resource=Resource("endpointslices", "discovery.k8s.io"),
@@ -64,7 +65,7 @@ TABLE = (
         instead="endpoints",
     ),
     Listed(resource=Resource("endpoints"), file="endpoints", when=When.INSTEAD),
-    Listed(resource=NAMESPACES, file="namespaces"),
+    Listed(resource=NAMESPACES, file="namespaces", namespaced=False),
     Listed(resource=Resource("networkpolicies", "networking.k8s.io"), file="networkpolicies"),
     Listed(resource=DAEMON_SETS, file="daemonsets"),
     Listed(resource=DEPLOYMENTS, file="deployments", when=When.NAMED),

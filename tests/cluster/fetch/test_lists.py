@@ -72,7 +72,7 @@ def test_a_forbidden_list_names_the_verb(
     assert len(lists.documents) == len(ALWAYS) - (resource != "endpointslices")
     assert ListFailed(resource, absent[0].why) in events
     with pytest.raises(AccessError, match=f"The {resource} of the cluster cannot be listed"):
-        require(lists, (resource,))
+        require(lists.absent, (resource,))
 
 
 def test_endpoints_stand_in_for_slices(client: ApiClient, server: ApiServer) -> None:

@@ -1,0 +1,211 @@
+"""Questions to a running cluster: its objects are fetched once, a node when a question needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from msgspec import Struct
+
+from skoop.cluster.api import ApiClient
+from skoop.cluster.detect import Overrides as Detection
+from skoop.cluster.detect import detect
+from skoop.cluster.fetch import (
+    DNS,
+    Lists,
+    fetch_lists,
+    fetch_settings,
+    needed,
+    read_lists,
+    require,
+    with_settings,
+)
+from skoop.cluster.parallel import begin
+from skoop.cluster.resolve import Lookup, Resolver, Target, system_lookup
+from skoop.collector.source import Gathered, NodeSource
+from skoop.errors import EndpointError
+from skoop.model.diagnosis import Diagnosis, NotChecked
+from skoop.model.kube import Inventory
+from skoop.model.progress import Observer, Stage, ignore
+from skoop.model.request import Request
+from skoop.network.base import Context, Network
+from skoop.network.build import NodeReader, collected
+from skoop.network.involved import nodes_met, nodes_of
+from skoop.network.session import Session
+from skoop.snapshot import Snapshot
+
+LiveFactory = Callable[[Context, Snapshot], Network]
+"""As NetworkFactory; the snapshot holds the cluster's lists, without pods and nodes' documents."""
+
+_ENDS = ("pods", "services", "nodes")
+_DEPLOYMENTS = ("deploy/", "deployment/", "deployments/")
+
+
+class Reach(Struct, frozen=True, kw_only=True):
+    """How far a question goes: at most `nodes` nodes are collected for it, and it is walked at most
+    `walks` times, each time with the nodes that the walk before turned out to need."""
+
+    nodes: int = 20
+    walks: int = 4
+
+
+_DEFAULT_REACH = Reach()
+
+
+class LiveSession:
+    """A running cluster, asked one question or many. Answers as `Session` does."""
+
+    def __init__(
+        self,
+        client: ApiClient,
+        source: NodeSource,
+        create_network: LiveFactory,
+        *,
+        observe: Observer = ignore,
+        reach: Reach = _DEFAULT_REACH,
+        lookup: Lookup = system_lookup,
+    ) -> None:
+        self._client, self._source = client, source
+        self._create_network = create_network
+        self._observe, self._reach, self._lookup = observe, reach, lookup
+        self._cluster: _Cluster | None = None
+        self._reader = NodeReader()
+        self._failed: dict[str, NotChecked] = {}
+        self._asked: set[str] = set()
+        self._made: tuple[object, Session] | None = None
+
+    def diagnose(self, request: Request) -> Diagnosis:
+        """Answer one request, from the cluster's state as it was when it was first needed. Raises
+        UsageError or EndpointError as `Session.diagnose`, AccessError when the cluster cannot be
+        asked."""
+        cluster = self._opened(request)
+        nodes = self._first_nodes(request, cluster)
+        for walk in range(1, self._reach.walks + 1):
+            left_out = self._collect(nodes, cluster)
+            self._observe(Stage("Walking the packet"))
+            diagnosis = self._session(cluster, left_out).diagnose(request)
+            met = nodes_met(diagnosis, cluster.inventory)
+            nodes = [each for each in met if each not in self._asked]
+            if not nodes or walk == self._reach.walks or self._is_full():
+                break
+        return diagnosis
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        self._source.close()
+        self._client.close()
+
+    def _opened(self, request: Request) -> _Cluster:
+        if self._cluster is None:
+            self._observe(Stage(f"Reading the cluster at {self._client.host}"))
+            texts = (request.src, request.dst)
+            named = ("deployments",) if any(t.startswith(_DEPLOYMENTS) for t in texts) else ()
+            lists = fetch_lists(
+                self._client, named=named, within=_namespaces(request), observe=self._observe
+            )
+            self._cluster = _Cluster(self._client, lists, self._observe)
+        return self._cluster
+
+    def _first_nodes(self, request: Request, cluster: _Cluster) -> Sequence[str]:
+        try:
+            ends = self._ends(request, cluster.inventory, "cluster.local")
+        except EndpointError:
+            # Perhaps a name in the cluster's own zone, which its DNS server's settings tell.
+            cluster.settle(DNS)
+            facts = detect(cluster.inventory, {}, overrides=_detection(request))
+            try:
+                ends = self._ends(request, cluster.inventory, facts.cluster_domain.value)
+            except EndpointError:
+                require(cluster.inventory.absent, _ENDS)
+                raise
+        return nodes_of(ends, request.port, cluster.inventory)
+
+    def _ends(self, request: Request, inventory: Inventory, domain: str) -> tuple[Target, ...]:
+        resolver = Resolver(
+            inventory=inventory,
+            namespace=request.namespace,
+            lookup=self._lookup,
+            cluster_domain=domain,
+        )
+        return resolver.resolve(request.src), resolver.resolve(request.dst)
+
+    def _collect(self, nodes: Iterable[str], cluster: _Cluster) -> tuple[str, ...]:
+        """Collect what is new, while the settings come; the nodes that were too many."""
+        new = [each for each in dict.fromkeys(nodes) if each and each not in self._asked]
+        room = max(0, self._reach.nodes - len(self._asked))
+        self._asked.update(new[:room])
+        settled = begin(cluster.settle)
+        gathered = Gathered()
+        if new[:room]:
+            gathered = self._source.collect(new[:room], cluster.inventory, self._observe)
+        settled()
+        for document in gathered.documents:
+            self._reader.add(document)
+        self._failed.update((each.what, each) for each in gathered.failures)
+        return tuple(new[room:])
+
+    def _is_full(self) -> bool:
+        return len(self._asked) >= self._reach.nodes
+
+    def _session(self, cluster: _Cluster, left_out: tuple[str, ...]) -> Session:
+        """The session over what there is by now; the one before, while that is the same."""
+        state = (frozenset(self._asked), len(cluster.inventory.config_maps), left_out)
+        if self._made is None or self._made[0] != state:
+            self._made = state, self._new_session(cluster, left_out)
+        return self._made[1]
+
+    def _new_session(self, cluster: _Cluster, left_out: tuple[str, ...]) -> Session:
+        notes = [*self._reader.notes, *self._failed.values()]
+        if left_out:
+            notes.append(NotChecked(_nodes(left_out), _TOO_MANY.format(self._reach.nodes)))
+        objects = Snapshot(cluster=dict(cluster.documents))
+        return Session(
+            collected(cluster.inventory, self._reader, notes),
+            lambda context: self._create_network(context, objects),
+            self._lookup,
+        )
+
+
+class _Cluster:
+    """The objects, and the settings once they are there."""
+
+    def __init__(self, client: ApiClient, lists: Lists, observe: Observer) -> None:
+        self._client, self._observe = client, observe
+        self.inventory = read_lists(lists)
+        self.documents = {k: v for k, v in lists.documents.items() if k != "pods"}
+        self._settled: set[tuple[str, str]] = set()
+
+    def settle(self, more: Sequence[tuple[str, str]] = ()) -> None:
+        """Fetch the ConfigMaps that tell how the network is set up, and those named."""
+        wanted = [each for each in (*needed(self.inventory), *more) if each not in self._settled]
+        if not wanted:
+            return
+        self._settled.update(wanted)
+        maps = fetch_settings(self._client, wanted, observe=self._observe)
+        self.inventory = with_settings(self.inventory, maps)
+        self.documents = dict(Lists(self.documents).with_more(maps).documents)
+
+
+def _detection(request: Request) -> Detection:
+    overrides = request.overrides
+    return Detection(
+        network_plugin=overrides.network_plugin,
+        proxy_mode=overrides.proxy_mode,
+        cluster_cidr=overrides.cluster_cidr,
+    )
+
+
+def _namespaces(request: Request) -> tuple[str, ...]:
+    """The namespaces that the ends' texts name, for those who may not list all of them."""
+    found = []
+    for text in (request.src, request.dst):
+        parts = text.partition(":")[0].split("/")
+        found.append(parts[-2] if len(parts) > 1 else request.namespace)
+    return tuple(dict.fromkeys(found))
+
+
+def _nodes(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:5])
+    return f"nodes {shown}" + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+_TOO_MANY = "at most {} nodes are collected for a question; --max-nodes takes another number"
