@@ -130,6 +130,12 @@ def test_a_place_shows_what_happened_there(browser, opens, examples) -> None:
     assert step.find_element(By.XPATH, "..//pre").is_displayed()
 
 
+def test_a_stop_tells_what_happened_before_it(browser, opens, examples) -> None:
+    opens(examples["partial"])
+    click_graph(browser, "node[kind='stop']")
+    assert "no FDB entry for 0a:58:0a:f4:01:00" in chosen(browser)
+
+
 def test_a_line_shows_its_packet(browser, opens, examples) -> None:
     opens(examples["partial"])
     click_graph(browser, "edge[!back]")

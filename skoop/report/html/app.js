@@ -132,7 +132,9 @@
     for (const button of $("places").children)
       button.setAttribute("aria-pressed", String(button.dataset.key === key));
     if (one.isNode()) {
-      const hops = copies(`#steps [data-node="${key}"]`);
+      // Where packets stop is no place of its own: what happened is told where they came from.
+      const at = one.data("kind") === "stop" ? one.incomers("node").map((each) => each.id()) : [key];
+      const hops = at.flatMap((each) => copies(`#steps [data-node="${each}"]`));
       const list = document.createElement("ul");
       list.append(...hops);
       show(one.data("label").replaceAll("\n", " "), hops.length ? [list] : []);
