@@ -156,7 +156,7 @@ class Asker:
     def _loaded(self, query: Query) -> Query:
         rng = self._rng
         size, df, sport = 0, False, 0
-        if rng.random() < 0.15:
+        if not self._services_only and rng.random() < 0.15:
             size = rng.choice((100, 800, 1000, 1300, 1390, 1400, 1440, 1460, 1472, 4000))
             # The outside client's own MTU, which would refuse first, is in no snapshot.
             df = query.protocol == "udp" and "/" in query.src

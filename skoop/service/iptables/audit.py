@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from skoop.model.address import Family
 from skoop.model.trace import Evidence
 from skoop.netstack.iptables.parse import Tables
 from skoop.service.difference import Difference, DifferenceKind
@@ -30,10 +31,11 @@ def audit(expected: Iterable[PortPlan], rules: Tables | ProxyRules) -> tuple[Dif
     Compile the dump once (`compile_rules`) when one node is audited several times.
     """
     compiled = rules if isinstance(rules, ProxyRules) else compile_rules(rules)
-    base = audit_base(compiled)
+    plans = tuple(expected)
+    base = audit_base(compiled, plans[0].family if plans else Family.V4)
     if not has_rules(compiled):
         return base
-    return (*base, *(found for plan in expected for found in audit_port(plan, compiled)))
+    return (*base, *(found for plan in plans for found in audit_port(plan, compiled)))
 
 
 def audit_port(plan: PortPlan, rules: ProxyRules) -> Iterator[Difference]:

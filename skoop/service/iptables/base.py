@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from skoop.model.address import Family
 from skoop.model.trace import Evidence
 from skoop.service.difference import Difference, DifferenceKind
 from skoop.service.iptables import names
@@ -38,7 +39,7 @@ def has_rules(rules: ProxyRules) -> bool:
     return bool(rules.services)
 
 
-def audit_base(rules: ProxyRules) -> tuple[Difference, ...]:
+def audit_base(rules: ProxyRules, family: Family) -> tuple[Difference, ...]:
     """Missing jumps, and marks or masquerading that are not done."""
     source = rules.tables.source
     if not has_rules(rules):
@@ -65,7 +66,7 @@ def audit_base(rules: ProxyRules) -> tuple[Difference, ...]:
     ]
     found += [*_masquerading(rules), *_accepting(rules)]
     told = {each.chain for each in found}
-    return (*found, *(each for each in _conditions(rules) if each.chain not in told))
+    return (*found, *(each for each in _conditions(rules, family) if each.chain not in told))
 
 
 # (table, chain) -> rules of kube-proxy that must be just so when they are there at all.
@@ -86,7 +87,7 @@ _JUMPS: dict[tuple[str, str], tuple[tuple[str, ...], ...]] = {
 }  # fmt: skip
 
 
-def _conditions(rules: ProxyRules) -> list[Difference]:
+def _conditions(rules: ProxyRules, family: Family) -> list[Difference]:
     """Jumps with other conditions than kube-proxy's, and its small chains rule by rule."""
     if not rules.covers_outside:
         return []
@@ -106,6 +107,8 @@ def _conditions(rules: ProxyRules) -> list[Difference]:
             kind, evidence = DifferenceKind.RULE_FOREIGN, rules.evidence("nat", line)
             found.append(_difference(kind, names.NODE_PORTS, message, evidence))
     for table, chain, wanted in _small_chains(rules):
+        if chain == names.LOCALNET and family is Family.V6:
+            continue  # ::1 is never routed, so there is nothing to drop
         have = [as_canonical(line.text) for line in rules.lines(table, chain) if line.target]
         if have not in wanted and rules.has_chain(table, chain):
             message = f"the rules of {chain} are not as kube-proxy writes them"

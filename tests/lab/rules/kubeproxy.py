@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 from msgspec import Struct
 
@@ -33,6 +33,7 @@ class Portal(Struct, frozen=True):
     here: tuple[str, ...]
     known: tuple[str, ...]
     own: tuple[str, ...]
+    node_ip: str
     masquerade_all: bool = False
 
     @property
@@ -111,6 +112,7 @@ def _portal(
         _endpoints(here, port, family),
         _endpoints(_ready(service.backends), port, family),
         tuple(dict.fromkeys(_endpoints(own, port, family))),
+        cluster.node(node).ip if family == 4 else cluster.node(node).ip6,
         cluster.masquerade_all,
     )
 
@@ -267,10 +269,19 @@ def _source_ranges(portal: Portal) -> list[str]:
     wall = portal.chain("FW")
     rules = [
         f"-A {wall} -s {allowed} {portal.noted('loadbalancer IP')} -j {portal.chain('EXT')}"
-        for allowed in portal.addresses(portal.service.source_ranges)
+        for allowed in allowed_sources(portal)
     ]
     rest = f"other traffic to {portal.name} will be dropped by KUBE-PROXY-FIREWALL"
     return [*rules, f'-A {wall} -m comment --comment "{rest}"']
+
+
+def allowed_sources(portal: Portal) -> list[str]:
+    """Source ranges, and the balancer's own addresses where a range holds the node."""
+    listed = list(portal.addresses(portal.service.source_ranges))
+    if any(ip_address(portal.node_ip) in ip_network(each) for each in listed):
+        listed += [f"{ip}/{portal.width}"
+                   for ip in portal.addresses(portal.service.load_balancer_ips)]  # fmt: skip
+    return listed
 
 
 def _refusals(portal: Portal, *, reject: str) -> list[str]:

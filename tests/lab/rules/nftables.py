@@ -10,7 +10,7 @@ import base64
 import hashlib
 from collections.abc import Iterable
 
-from tests.lab.rules.kubeproxy import Portal, portals
+from tests.lab.rules.kubeproxy import Portal, allowed_sources, portals
 from tests.lab.topology import SERVICE_CIDR, Cluster
 
 SERVICE_CIDR6 = "fd00:96::/112"
@@ -49,7 +49,7 @@ class _Table:
         if _is_public(portal):
             self.chains[_named("external", portal)] = self._external(portal)
             if portal.service.source_ranges and portal.addresses(portal.service.load_balancer_ips):
-                ranges = self._ranges(portal)
+                ranges = ", ".join(allowed_sources(portal))
                 rule = f"{self.ip} saddr != {{ {ranges} }} drop"
                 self.chains[_named("firewall", portal)] = [rule]
         for endpoint in () if self.by_chains else portal.own:
@@ -135,19 +135,6 @@ class _Table:
             f"fib saddr type local goto {cluster}",
         ]
         return [*rules, f"goto {_named('local', portal)}"] if portal.here else rules
-
-    def _ranges(self, portal: Portal) -> str:
-        from ipaddress import ip_address, ip_network
-
-        listed = list(portal.addresses(portal.service.source_ranges))
-        if any(ip_address(self.own) in ip_network(each) for each in listed):
-            listed += portal.addresses(portal.service.load_balancer_ips)
-        kept = [
-            each for each in listed
-            if not any(each != other and ip_network(each).subnet_of(ip_network(other))
-                       for other in listed)
-        ]  # fmt: skip
-        return ", ".join(sorted(set(kept)))
 
     def text(self) -> str:
         """What `nft -f` reads."""
