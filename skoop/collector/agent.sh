@@ -196,6 +196,11 @@ collect() {
     sysctls
     firewall
     connections
+    # IPVS: there when the module is, and nearly always without content.
+    if [ -e /proc/net/ip_vs ]; then
+        run cat /proc/net/ip_vs
+        run head -n 4096 /proc/net/ip_vs_conn
+    fi
     return 0
 }
 # In a pod found by its process: is it still the same one? $1 UID, $2 process.

@@ -119,10 +119,10 @@ def listener_stop(disposition: Disposition, reason: Reason, end: Delivered, deta
 def refusal(end: Delivered) -> Ended:
     """No socket takes the packet: TCP answers with a reset, others with an ICMP error."""
     packet = end.packet
-    if IPVS_DEVICE in end.stack.links:
-        detail = "no socket takes it, but IPVS may serve this port, and IPVS is not modelled"
+    if IPVS_DEVICE in end.stack.links and "ipvs" in end.stack.gaps:
+        detail = "no socket takes it, but IPVS may serve this port, and its table is not known"
         unseen = Disposition.INSUFFICIENT_INFO
-        return stopped_at(end, listener_stop(unseen, Reason.NOT_MODELLED, end, detail))
+        return stopped_at(end, listener_stop(unseen, Reason.NOT_COLLECTED, end, detail))
     others = end.stack.sockets.at(packet.proto, packet.dport)
     detail = f"nothing listens on {packet.destination} port {packet.dport}"
     if others:

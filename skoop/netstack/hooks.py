@@ -72,12 +72,18 @@ class HookPlan:
 
     Chains of iptables-legacy and of nftables at one priority run in the order of their
     registration, which no dump shows. Then both orders are run, and where they differ the packet's
-    fate is a guess.
+    fate is a guess. `others` are stages that are no chains (IPVS), with their priorities.
     """
 
     __slots__ = ("_orders", "_shared", "hook")
 
-    def __init__(self, hook: Hook, family: Family, rulesets: Iterable[Ruleset]) -> None:
+    def __init__(
+        self,
+        hook: Hook,
+        family: Family,
+        rulesets: Iterable[Ruleset],
+        others: tuple[tuple[int, Stage], ...] = (),
+    ) -> None:
         chains = [
             chain
             for ruleset in rulesets
@@ -88,10 +94,10 @@ class HookPlan:
         nats = [chain for chain in chains if chain.kind is ChainKind.NAT]
         rest = [chain for chain in chains if chain.kind is not ChainKind.NAT]
         self._shared = _same_place(rest) or _same_place(nats)
-        legacy_first = _stages(hook, chains, first=_LEGACY)
-        self._orders: tuple[tuple[_Stage, ...], ...] = (legacy_first,)
+        legacy_first = _stages(hook, chains, others, first=_LEGACY)
+        self._orders: tuple[tuple[Stage, ...], ...] = (legacy_first,)
         if self._shared:
-            self._orders = (legacy_first, _stages(hook, chains, first="nft"))
+            self._orders = (legacy_first, _stages(hook, chains, others, first="nft"))
 
     def run(self, packet: Packet, tracked: Tracked, scene: Scene) -> tuple[State, ...]:
         """Every way the hook can end for a packet."""
@@ -116,7 +122,9 @@ _ORDER_UNSEEN = (
 )
 
 
-def _stages(hook: Hook, chains: list[BaseChain], *, first: str) -> tuple[_Stage, ...]:
+def _stages(
+    hook: Hook, chains: list[BaseChain], others: tuple[tuple[int, Stage], ...], *, first: str
+) -> tuple[Stage, ...]:
     """The stages by priority; at one priority the engine named `first` goes first."""
 
     def place(chain: BaseChain) -> tuple[int, int]:
@@ -124,9 +132,10 @@ def _stages(hook: Hook, chains: list[BaseChain], *, first: str) -> tuple[_Stage,
 
     ordered = sorted(chains, key=place)
     nats = tuple(chain for chain in ordered if chain.kind is ChainKind.NAT)
-    stages: list[tuple[tuple[int, int], _Stage]] = [
+    stages: list[tuple[tuple[int, int], Stage]] = [
         (place(chain), _ChainStage(chain)) for chain in ordered if chain.kind is not ChainKind.NAT
     ]
+    stages += (((priority, 0), stage) for priority, stage in others)
     if hook in _ENTRY:
         stages.append(((_CONNTRACK_PRIORITY, 0), _TrackStage()))
     if hook in _NAT_PRIORITY:
@@ -146,7 +155,7 @@ def _same_place(chains: list[BaseChain]) -> str:
 
 
 def _run(
-    stages: tuple[_Stage, ...], packet: Packet, tracked: Tracked, scene: Scene
+    stages: tuple[Stage, ...], packet: Packet, tracked: Tracked, scene: Scene
 ) -> tuple[State, ...]:
     done: list[State] = []
     pending = [State(packet, tracked)]
@@ -165,19 +174,24 @@ def _visible(state: State) -> tuple[object, ...]:
 
 class Scene(Struct, frozen=True):
     """What surrounds a hook run: the view for rules (its `ct` is replaced as it changes), how to
-    attach a connection, and which address MASQUERADE or REDIRECT would take (0: none)."""
+    attach a connection, and which address MASQUERADE or REDIRECT would take (0: none). `sent_on`
+    packets come from IPVS, which leaves them alone from then on (skb->ipvs_property)."""
 
     view: View
     track: Callable[[Packet, Tracked], Tracked | None]
     primary: Callable[[NatKind, Packet], int]
+    sent_on: bool = False
 
 
-class _Stage:
+class Stage:
+    """Something that looks at a packet at one place of a hook."""
+
     def run(self, state: State, scene: Scene) -> Iterable[State]:
+        """What becomes of the packet; those whose action is not ACCEPT leave the hook."""
         raise NotImplementedError
 
 
-class _TrackStage(_Stage):
+class _TrackStage(Stage):
     """conntrack's own hook; a full table drops first packets."""
 
     def run(self, state: State, scene: Scene) -> Iterable[State]:
@@ -187,7 +201,7 @@ class _TrackStage(_Stage):
         return (replace(state, tracked=tracked),)
 
 
-class _ChainStage(_Stage):
+class _ChainStage(Stage):
     """A filter or route chain."""
 
     def __init__(self, chain: BaseChain) -> None:
@@ -234,7 +248,7 @@ def _is_plain(outcome: Outcome, state: State) -> bool:
     )
 
 
-class _NatStage(_Stage):
+class _NatStage(Stage):
     """The NAT dispatcher of one hook."""
 
     def __init__(self, hook: Hook, chains: tuple[BaseChain, ...]) -> None:

@@ -86,6 +86,9 @@ def rewrite(packet: Packet, tracked: Tracked, *, source: bool) -> Packet:
     connection = tracked.connection
     if not connection.status & (CtStatus.SNAT | CtStatus.DNAT):
         return packet
+    bit = CtStatus.SNAT if source is not connection.is_reply else CtStatus.DNAT
+    if tracked.balanced is not None and bit not in connection.status:
+        return packet  # the other field of its tuples is IPVS's work
     other = connection.original if connection.is_reply else connection.reply
     if packet.quoted is not None:
         return _rewrite_error(packet, packet.quoted, connection, other, source=source)

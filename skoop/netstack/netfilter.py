@@ -114,7 +114,7 @@ class View(Struct, frozen=True):
 
 
 class Action(Enum):
-    """How a base chain ends."""
+    """How a base chain ends. SENT_ON is IPVS's: the packet leaves by OUTPUT to a real server."""
 
     ACCEPT = "accept"
     DROP = "drop"
@@ -122,6 +122,7 @@ class Action(Enum):
     NAT = "nat"
     TPROXY = "tproxy"
     STOLEN = "stolen"
+    SENT_ON = "sent on"
 
 
 class NatKind(Enum):

@@ -9,6 +9,7 @@ from skoop.model.address import Family, is_multicast
 from skoop.model.packet import Packet
 from skoop.netstack.fib import LOCAL_OUTPUT, Fib, FibKind, FibResult, Flow
 from skoop.netstack.hooks import HookPlan
+from skoop.netstack.ipvs.stage import stages as ipvs_stages
 from skoop.netstack.netfilter import AddressType, FibAnswer, Hook, Membership
 from skoop.netstack.sockets import SocketTable
 from skoop.netstack.source6 import best_source
@@ -131,7 +132,10 @@ class Stack:
         """The chains of a hook, put in order at the first use."""
         plan = self._plans.get((hook, family))
         if plan is None:
-            plan = self._plans[hook, family] = HookPlan(hook, family, self.namespace.rulesets)
+            tracks = self.sysctls.number("net.ipv4.vs.conntrack", 0) > 0
+            others = ipvs_stages(self.namespace.ipvs, hook, tracks=tracks)
+            plan = HookPlan(hook, family, self.namespace.rulesets, others)
+            self._plans[hook, family] = plan
         return plan
 
     def may_answer(self, family: Family, address: int) -> bool:

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from skoop.model.address import Family, Prefix
 from skoop.netstack.conntrack import CtStatus, FlowTuple
+from skoop.netstack.ipvs.table import IpvsTable
 from skoop.netstack.netfilter import Membership, Ruleset
 
 
@@ -296,4 +297,5 @@ class Namespace(Struct, frozen=True, kw_only=True):
     conntrack: CtTable = CtTable()
     rulesets: tuple[Ruleset, ...] = ()
     ipsets: dict[str, Membership] = {}
+    ipvs: IpvsTable = IpvsTable()
     gaps: tuple[Gap, ...] = ()

@@ -30,12 +30,22 @@ class TcpState(Enum):
     INVALID = "INVALID"
 
 
+class Balanced(Struct, frozen=True):
+    """What IPVS made of a connection: the virtual server asked for, and the real one chosen."""
+
+    address: int
+    port: int
+    server: int
+    server_port: int
+
+
 class Tracked(Struct, frozen=True):
     """A packet's connection, as conntrack attached it.
 
     `exists` is false for packets conntrack has not looked at, has given up on (INVALID) or must
     leave alone (UNTRACKED). `source_done` and `destination_done` are IPS_SRC_NAT_DONE and
-    IPS_DST_NAT_DONE: the nat chains of that kind have had their say.
+    IPS_DST_NAT_DONE: the nat chains of that kind have had their say. `balanced` connections were
+    given to a real server by IPVS, which is no translation in conntrack's eyes.
     """
 
     connection: Connection
@@ -44,6 +54,7 @@ class Tracked(Struct, frozen=True):
     tcp: TcpState = TcpState.NONE
     source_done: bool = False
     destination_done: bool = False
+    balanced: Balanced | None = None
 
 
 def untouched(packet: Packet) -> Tracked:

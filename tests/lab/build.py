@@ -8,7 +8,7 @@ from tests.lab import cni, commands
 from tests.lab.calico import nodes as calico
 from tests.lab.lab import Lab, underlay_port
 from tests.lab.namespaces import Netns, inside
-from tests.lab.rules import nftables
+from tests.lab.rules import ipvs, nftables
 from tests.lab.rules.flannel import flannel, portmap, restore_text
 from tests.lab.rules.kubeproxy import Tables, tables
 from tests.lab.topology import OUTSIDE_IP, OUTSIDE_IP6, Cluster, Node
@@ -185,19 +185,45 @@ def _rules(lab: Lab, node: Node) -> None:
     hand = portmap(cluster, node)
     if cluster.cni == "plugin":
         hand = type(hand)()
-    in_iptables = cluster.proxy == "iptables"
-    if not in_iptables:
+    if cluster.proxy == "ipvs":
+        _ipvs(lab, node)
+    elif cluster.proxy != "iptables":
         table = nftables.table(cluster, node.name, family=4)
         if cluster.dual_stack:
             table += nftables.table(cluster, node.name, family=6)
         commands.run(namespace, ("nft", "-f", "-"), text=table)
-    proxy = tables(cluster, node.name, family=4) if in_iptables else Tables()
+    proxy = _proxy_tables(cluster, node, family=4)
     parts = (hand, proxy) if cluster.calico else (hand, proxy, flannel(node, family=4))
     restore = f"tables-{cluster.iptables}-restore"
     commands.run(namespace, (f"ip{restore}", "--noflush", "-w", "5"), text=restore_text(*parts))
     if cluster.calico:
         calico.add_rules(lab, node)
     if cluster.dual_stack:
-        proxy6 = tables(cluster, node.name, family=6) if in_iptables else Tables()
-        six = restore_text(proxy6, flannel(node, family=6))
+        six = restore_text(_proxy_tables(cluster, node, family=6), flannel(node, family=6))
         commands.run(namespace, (f"ip6{restore}", "--noflush", "-w", "5"), text=six)
+
+
+def _proxy_tables(cluster: Cluster, node: Node, *, family: int) -> Tables:
+    """What kube-proxy gives iptables in its mode."""
+    if cluster.proxy == "iptables":
+        return tables(cluster, node.name, family=family)
+    if cluster.proxy == "ipvs":
+        return ipvs.tables(cluster, node.name, family=family)
+    return Tables()
+
+
+def _ipvs(lab: Lab, node: Node) -> None:
+    """Virtual servers with their addresses on kube-ipvs0, and the sets that the rules ask."""
+    cluster, namespace = lab.cluster, lab.node(node.name)
+    families = (4, 6) if cluster.dual_stack else (4,)
+    lines = ["link add kube-ipvs0 type dummy"]
+    for family in families:
+        width = 32 if family == 4 else 128
+        lines += [f"addr add {ip}/{width} dev kube-ipvs0"
+                  for ip in ipvs.addresses(cluster, node.name, family=family)]  # fmt: skip
+    commands.ip(namespace, *lines)
+    servers = "".join(ipvs.servers(cluster, node.name, family=family) for family in families)
+    commands.run(namespace, ("ipvsadm", "-R"), text=servers)
+    sets = "".join(ipvs.sets(cluster, node.name, family=family) for family in families)
+    commands.run(namespace, ("ipset", "restore"), text=sets)
+    commands.sysctl(namespace, {"ipv4/vs/conntrack": 1, "ipv4/vs/conn_reuse_mode": 0})

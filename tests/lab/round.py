@@ -106,6 +106,13 @@ def service_round(seed: int, *, queries: int = 20) -> Round:
     return Round(seed=seed, cluster=cluster, queries=asker.draw(queries), warm=rng.random() < 0.3)
 
 
+def in_mode(played: Round, proxy: str) -> Round:
+    """The same round with another mode of kube-proxy. The guest that has IPVS lacks nft's nat."""
+    iptables = "legacy" if proxy == "ipvs" else played.cluster.iptables
+    cluster = msgspec.structs.replace(played.cluster, proxy=proxy, iptables=iptables)
+    return msgspec.structs.replace(played, cluster=cluster)
+
+
 def _draw(rng: random.Random, cluster: Cluster) -> Injection | None:
     for _ in range(40):
         target, candidate = pick(cluster, rng), rng.choice(catalogue_of(cluster))

@@ -204,7 +204,7 @@ class Calico(Struct, frozen=True):
 class Cluster(Struct, frozen=True, kw_only=True):
     """A whole cluster. `backend` is flannel's ("vxlan" or "host-gw"), `cni` who builds the veths
     ("hand" or "plugin"), `iptables` the userland's ("legacy" or "nft"), `proxy` kube-proxy's mode
-    ("iptables", "nftables", or "nftables-chains" for the form up to 1.35)."""
+    ("iptables", "nftables", "nftables-chains" for the form up to 1.35, or "ipvs")."""
 
     nodes: tuple[Node, ...]
     pods: tuple[Pod, ...]

@@ -15,6 +15,7 @@ from skoop.netstack.dump.commands import by_canonical_name
 from skoop.netstack.dump.conntracktext import read_conntrack
 from skoop.netstack.dump.fdb import read_fdb
 from skoop.netstack.dump.firewall import read_firewalls, read_sets
+from skoop.netstack.dump.ipvs import read_ipvs
 from skoop.netstack.dump.links import read_links
 from skoop.netstack.dump.neighbours import read_neighbours
 from skoop.netstack.dump.nexthops import read_nexthops
@@ -54,6 +55,7 @@ def read_namespace(
         outputs, reader.source, reader.cache, needed=bool(rulesets or firewall_gaps)
     )
     links = _links(reader)
+    table = read_ipvs(reader.outputs, links, reader.source, reader.gaps)
     sysctls = reader.read("sysctls", ("sysctl",), read_sysctls) or {}
     return Namespace(
         id=id,
@@ -74,6 +76,7 @@ def read_namespace(
         conntrack=_conntrack(reader, sysctls),
         rulesets=rulesets,
         ipsets=ipsets,
+        ipvs=table,
         gaps=(*reader.gaps, *firewall_gaps, *set_gaps),
     )
 

@@ -24,6 +24,7 @@ from skoop.netstack.walk.output import (
     output_flow,
     pick_nexthops,
     route_evidence,
+    send_on,
 )
 from skoop.netstack.walk.tunnel import decapsulate, tunnel_for
 
@@ -264,14 +265,17 @@ def _own_source(stack: Stack, iif: str, packet: Packet) -> Stop:
 
 def deliver(stack: Stack, iif: str, passed: Passed, physin: str = "") -> list[Event]:
     """ip_local_deliver(): INPUT, then a tunnel or the sockets."""
-    virtual = _virtual_server(stack, passed.packet)
-    if virtual is not None:
-        return [Stopped(passed.branch, virtual, passed.packet)]
+    unseen = _unseen_balancer(stack, passed.packet)
+    if unseen is not None:
+        return [Stopped(passed.branch, unseen, passed.packet)]
     events: list[Event] = []
     passage = Passage(iif=iif, physin=physin)
     for after in run_hook(stack, Hook.INPUT, passed.packet, passed.tracked, passed.branch, passage):
         if isinstance(after, Stopped):
             events.append(after)
+            continue
+        if after.sent_on:
+            events += send_on(stack, after, iif)
             continue
         branch = confirmed(stack, after)
         tunnel = tunnel_for(stack, after.packet)
@@ -287,15 +291,17 @@ IPVS_DEVICE = "kube-ipvs0"
 """The device on which kube-proxy in IPVS mode keeps the addresses of Services."""
 
 
-def _virtual_server(stack: Stack, packet: Packet) -> Stop | None:
-    """IPVS takes packets for its virtual servers in INPUT, and is not modelled."""
-    own = stack.addresses(IPVS_DEVICE, packet.family)
+def _unseen_balancer(stack: Stack, packet: Packet) -> Stop | None:
+    """Packets to its virtual servers' addresses IPVS would take in INPUT, had it been collected."""
+    why = stack.gaps.get("ipvs")
+    own = stack.addresses(IPVS_DEVICE, packet.family) if why else ()
     if packet.dst not in [address.value for address in own]:
         return None
     return Stop(
         disposition=Disposition.INSUFFICIENT_INFO,
-        reason=Reason.NOT_MODELLED,
-        detail=f"IPVS takes packets for {packet.destination} here, and IPVS is not modelled",
+        reason=Reason.NOT_COLLECTED,
+        detail=f"IPVS takes packets for {packet.destination} here, and its table is not known: "
+        f"{why}",
         device=IPVS_DEVICE,
     )
 

@@ -20,7 +20,8 @@ _QUIET = ("jump ", "goto ", "return", "policy accept")
 
 
 class Passage(Struct, frozen=True):
-    """Where a hook stands in a packet's way: the devices, and whether it is the host's own."""
+    """Where a hook stands in a packet's way: the devices, whether it is the host's own, and
+    whether IPVS has sent it on already."""
 
     iif: str = ""
     oif: str = ""
@@ -28,16 +29,18 @@ class Passage(Struct, frozen=True):
     physout: str = ""
     local: bool = False
     nexthop: int = 0
+    sent_on: bool = False
 
 
 class Passed(Struct, frozen=True):
-    """A hook let the packet through."""
+    """A hook let the packet through; with `sent_on` IPVS took it and sends it to a real server."""
 
     branch: Branch
     packet: Packet
     tracked: Tracked
     rerouted: bool = False
     tproxy_port: int = 0
+    sent_on: bool = False
 
 
 def run_hook(
@@ -103,15 +106,18 @@ def _scene(stack: Stack, hook: Hook, tracked: Tracked, branch: Branch, passage: 
             return 0x7F000001 if packet.family is Family.V4 else 1
         return stack.select_source(passage.iif, packet.family, packet.src)
 
-    return Scene(view=view, track=attach, primary=primary)
+    return Scene(view=view, track=attach, primary=primary, sent_on=passage.sent_on)
 
 
 def _after(
     stack: Stack, hook: Hook, before: Packet, state: State, branch: Branch, passage: Passage
 ) -> Passed | Stopped:
     story = _told(stack, before, state, branch)
-    if state.action in (Action.ACCEPT, Action.TPROXY):
-        return Passed(story, state.packet, state.tracked, state.rerouted, state.tproxy.port)
+    if state.action in (Action.ACCEPT, Action.TPROXY, Action.SENT_ON):
+        return Passed(
+            story, state.packet, state.tracked, state.rerouted, state.tproxy.port,
+            state.action is Action.SENT_ON,
+        )  # fmt: skip
     errno = _errno(hook, passage)
     if state.stopped_by:
         reason = Reason.NAT_FAILED if state.nat or "found no" in state.stopped_by else None

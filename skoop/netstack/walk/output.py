@@ -151,6 +151,8 @@ def _output_hook(
     for passed in run_hook(stack, Hook.OUTPUT, packet, tracked, branch, passage):
         if isinstance(passed, Stopped):
             events.append(passed)
+        elif passed.sent_on:
+            events += send_on(stack, passed, "")
         elif passed.rerouted:
             events += _route_again(stack, passed)
         else:
@@ -171,6 +173,35 @@ def _route_again(stack: Stack, passed: Passed) -> list[Event]:
         )
         again = Passed(branch, passed.packet, passed.tracked)
         events += finish_output(stack, again, hop, nexthop)
+    return events
+
+
+def send_on(stack: Stack, passed: Passed, iif: str) -> list[Event]:
+    """ip_vs_nat_xmit(): to a real server by OUTPUT, routed by its address alone. `iif` is where
+    the packet came in, "" for the host's own."""
+    packet = passed.packet
+    found = stack.route(output_flow(replace(packet, src=0, mark=0, tos=0)))
+    if found.kind is not FibKind.UNICAST:
+        return [_refused(stack, packet, passed.branch, found)]
+    if iif:
+        if packet.ttl <= 1:
+            stop = Stop(
+                disposition=Disposition.LOOP, reason=Reason.TTL, detail="the hop limit ran out"
+            )
+            answer = icmp.error(packet, icmp.Problem.TIME_EXCEEDED)
+            return [Stopped(passed.branch, stop, packet, answer)]
+        packet = replace(packet, ttl=packet.ttl - 1)
+    events: list[Event] = []
+    for way, hop, nexthop in pick_nexthops(stack, found, packet, passed.branch):
+        branch = way.noting(
+            StepKind.ROUTE, f"sent on by {hop.device}", *route_evidence(stack, found)
+        )
+        passage = Passage(iif="", oif=hop.device, local=not iif, sent_on=True)
+        for after in run_hook(stack, Hook.OUTPUT, packet, passed.tracked, branch, passage):
+            if isinstance(after, Stopped):
+                events.append(after)
+            else:
+                events += finish_output(stack, after, hop, nexthop, iif=iif)
     return events
 
 

@@ -1,0 +1,1 @@
+"""IP Virtual Server: the kernel's load balancer, which kube-proxy uses in ipvs mode."""
