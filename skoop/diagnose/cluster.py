@@ -15,9 +15,12 @@ from skoop.model.kube import Inventory
 from skoop.netstack.iptables import parse
 from skoop.netstack.state import Namespace
 from skoop.plugin.base import ClusterView, Expectation, Plugin
+from skoop.service import ipvs
 from skoop.service.iptables import ProxyRules, compile_rules
 from skoop.service.nftables import NftRules
 from skoop.service.nftables import compile_rules as compile_nft
+
+_IPVS_PARTS = ("ipvs", "addresses")
 
 
 class Expected:
@@ -52,6 +55,21 @@ class Programmed:
             read = compile_nft(texts[0] if texts else "", family, source) if host else None
             self._read_nft[key] = read
         return self._read_nft[key]
+
+    def ipvs(self, node: str) -> ipvs.Written | None:
+        """A node's virtual servers; None when they were not collected."""
+        machine = self._machines.get(node)
+        if machine is None or any(gap.part in _IPVS_PARTS for gap in machine.host.gaps):
+            return None
+        host = machine.host
+        return ipvs.Written(
+            source=f"IPVS of node {node}",
+            table=host.ipvs,
+            device_addresses=frozenset(
+                (each.family, each.value) for each in host.addresses if each.device == ipvs.DEVICE
+            ),
+            sysctls=host.sysctls,
+        )
 
     def on(self, node: str, family: Family) -> ProxyRules | None:
         """A node's rules of iptables mode; None when they were not collected."""

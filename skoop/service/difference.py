@@ -39,6 +39,9 @@ class DifferenceKind(Enum):
     NODE_ADDRESS_UNLISTED = "NodePorts are not served on the node's address"
     AFFINITY_BROKEN = "session affinity is not kept"
     SHARE_WRONG = "shares of the endpoints are wrong"
+    VIRTUAL_SERVER_MISSING = "virtual server missing"
+    ADDRESS_MISSING = "address missing on kube-ipvs0"
+    WEIGHT_ZERO = "every real server has weight 0"
     RULE_FOREIGN = "a rule that kube-proxy does not write"
     RULE_ORDER = "rules in another order"
 

@@ -1,7 +1,7 @@
 """What kube-proxy's rules on one node should do with a packet to a Service.
 
-A reachability statement, the same for iptables and nftables mode except where the text says so
-(Kubernetes 1.36, pkg/proxy/iptables/proxier.go and pkg/proxy/nftables/proxier.go).
+A reachability statement, the same for all modes except where the text says so (Kubernetes 1.36,
+pkg/proxy/iptables/proxier.go, pkg/proxy/nftables/proxier.go, pkg/proxy/ipvs/proxier.go).
 """
 
 from __future__ import annotations
@@ -125,10 +125,16 @@ class _Facts(Struct, frozen=True):
         return tuple(Backend(each, masqueraded or self._is_hairpin(each)) for each in endpoints)
 
     def _is_hairpin(self, endpoint: ServiceEndpoint) -> bool:
-        """nftables mode only knows the hairpins of the node's own endpoints."""
+        """Only iptables mode knows the hairpins of other nodes' endpoints too."""
         if endpoint.address != self.asked.client.address:
             return False
-        return self.config.mode is not ProxyMode.NFTABLES or endpoint.node == self.asked.node
+        return self.config.mode is ProxyMode.IPTABLES or endpoint.node == self.asked.node
+
+    @property
+    def ipvs(self) -> bool:
+        """Whether IPVS balances: policy Local falls back to all endpoints there, pods get no
+        short circuit, and a virtual server without any answers with a rejection."""
+        return self.config.mode is ProxyMode.IPVS
 
     def from_pod(self) -> bool:
         """Whether the source counts as a pod for kube-proxy's local detector."""
@@ -195,11 +201,18 @@ def _internal(facts: _Facts) -> ServiceView:
     """To the ClusterIP: internalTrafficPolicy decides, and what is no pod's is masqueraded."""
     local_only = facts.asked.service.internal_traffic_policy == "Local"
     chosen = facts.usable.local if local_only else facts.usable.cluster
+    if facts.ipvs:
+        chosen = chosen or facts.usable.cluster
+    if not chosen and facts.ipvs:
+        reason = f"{facts.name} has internalTrafficPolicy Local and no endpoint on this node"
+        return facts.view(Effect.REJECT, reason, local_only=True)
     if not chosen:
         reason = f"{facts.name} has internalTrafficPolicy Local and no endpoint on this node"
         return facts.view(Effect.DROP, reason, local_only=True)
     detects = detects_local(facts.config, facts.asked.family)
     masqueraded = facts.config.masquerade_all or (detects and not facts.from_pod())
+    if facts.ipvs and not detects:  # the node's own packets come from the ClusterIP itself
+        masqueraded = masqueraded or facts.asked.client.kind is ClientKind.NODE
     backends = facts.backends(chosen, masqueraded=masqueraded)
     policy = "node-local" if local_only else "cluster-wide"
     reason = f"{facts.name}: {len(chosen)} {policy} endpoints"
@@ -217,6 +230,12 @@ def _external(facts: _Facts) -> ServiceView:
         backends = facts.backends(usable.cluster, masqueraded=True)
         reason = f"{name}: {len(backends)} cluster-wide endpoints, masqueraded"
         return facts.view(Effect.BACKENDS, reason, backends, local_only=False)
+    if facts.ipvs:
+        chosen = usable.local or usable.cluster
+        where = "node-local" if usable.local else "cluster-wide, as none is on this node,"
+        reason = f"{name}: {len(chosen)} {where} endpoints, the client's address is kept"
+        backends = facts.backends(chosen, masqueraded=False)
+        return facts.view(Effect.BACKENDS, reason, backends, local_only=bool(usable.local))
     if facts.from_pod():
         backends = facts.backends(usable.cluster, masqueraded=False)
         reason = f"{name}: pods bypass externalTrafficPolicy Local, {len(backends)} endpoints"

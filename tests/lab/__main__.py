@@ -83,8 +83,7 @@ def _fresh(arguments: argparse.Namespace) -> int:
             for case in run_round(played, by_command, snapshot, tally):
                 if case.opinion in (Opinion.DISAGREE, Opinion.ERROR):
                     _report(played, case, snapshot, arguments)
-            audited = arguments.services and played.cluster.proxy != "ipvs"
-            for line in differences(snapshot) if audited else ():
+            for line in differences(snapshot) if arguments.services else ():
                 wrong += 1
                 print(f"rules: {played.described()}\n  {line}")
         if time.monotonic() - spoken > 20:

@@ -12,7 +12,7 @@ from skoop.model.address import Family
 from skoop.network.base import Context
 from skoop.network.build import build_network, read
 from skoop.network.generic import PlainInfra
-from skoop.service import ProxyMode, iptables, nftables
+from skoop.service import ProxyMode, iptables, ipvs, nftables
 from skoop.service.difference import Difference
 from skoop.service.plan import PortPlan, plan_node
 from skoop.snapshot import load
@@ -37,6 +37,10 @@ def differences(folder: Path) -> list[str]:
 def _audited(
     cluster: Cluster, node: str, family: Family, plans: tuple[PortPlan, ...]
 ) -> tuple[Difference, ...]:
+    if cluster.facts.proxy_mode.value is ProxyMode.IPVS:
+        written = cluster.programmed.ipvs(node)
+        assert written is not None
+        return ipvs.audit(plans, written)
     if cluster.facts.proxy_mode.value is ProxyMode.NFTABLES:
         table = cluster.programmed.nftables(node, family)
         assert table is not None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from skoop.diagnose.service.asked import Asked
 from skoop.findings import conntrack, netfilter, service
+from skoop.findings import ipvs as findings_ipvs
 from skoop.findings.base import Finding
 from skoop.model.diagnosis import Suspicion, Where
 from skoop.model.disposition import Direction, Result
-from skoop.service import iptables, nftables
+from skoop.service import iptables, ipvs, nftables
 from skoop.service.config import ProxyMode
 from skoop.service.difference import Difference, DifferenceKind
 from skoop.service.plan import plan_node
@@ -30,6 +31,9 @@ _FINDINGS: dict[DifferenceKind, type[Finding]] = {
     DifferenceKind.NODE_PORT_MISSING: service.SvcChainMissing,
     DifferenceKind.SOURCE_RANGE_WRONG: service.SourceRangeDeny,
     DifferenceKind.HAIRPIN_ENTRY_MISSING: service.HairpinMasqMissing,
+    DifferenceKind.VIRTUAL_SERVER_MISSING: findings_ipvs.IpvsServiceMissing,
+    DifferenceKind.ADDRESS_MISSING: findings_ipvs.VipNotOnKubeIpvs0,
+    DifferenceKind.WEIGHT_ZERO: findings_ipvs.IpvsWeightZero,
     DifferenceKind.CLUSTER_IP_UNLISTED: netfilter.MasqueradeMissing,
 }
 _IN_A_MAP = {DifferenceKind.ENTRY_MISSING, DifferenceKind.NODE_PORT_MISSING}
@@ -54,6 +58,9 @@ def _differences(asked: Asked) -> tuple[Difference, ...]:
     if mode is ProxyMode.NFTABLES:
         table = asked.cluster.programmed.nftables(asked.node, asked.question.family)
         return nftables.audit(plans, table) if table else ()
+    if mode is ProxyMode.IPVS:
+        written = asked.cluster.programmed.ipvs(asked.node)
+        return ipvs.audit(plans, written) if written else ()
     if mode is ProxyMode.IPTABLES:
         rules = asked.cluster.programmed.on(asked.node, asked.question.family)
         return iptables.audit(plans, rules) if rules else ()
@@ -62,9 +69,12 @@ def _differences(asked: Asked) -> tuple[Difference, ...]:
 
 def _suspicion(asked: Asked, found: Difference) -> Suspicion:
     finding = _FINDINGS.get(found.kind, service.ProxyRulesStale)
-    in_nftables = asked.cluster.facts.proxy_mode.value is ProxyMode.NFTABLES
+    mode = asked.cluster.facts.proxy_mode.value
+    in_nftables = mode is ProxyMode.NFTABLES
     if in_nftables and found.kind in _IN_A_MAP:
         finding = service.NftServiceMapMissing
+    if mode is ProxyMode.IPVS and found.kind is DifferenceKind.ENDPOINT_MISSING:
+        finding = findings_ipvs.IpvsRealServerMissing
     fails = any(row.result is not Result.OK for row in asked.settled.rows)
     return finding.suspect(
         where=Where("node", asked.node),

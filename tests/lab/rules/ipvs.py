@@ -43,12 +43,19 @@ def servers(cluster: Cluster, node: str, *, family: int) -> str:
     lines: list[str] = []
     for portal in portals(cluster, node, family=family):
         service, port = portal.service, portal.port
-        lines += _server(portal, portal.cluster_ip, port.port, portal.internal)
+        internal = _chosen(portal, local=service.internal_local)
+        external = _chosen(portal, local=service.external_local)
+        lines += _server(portal, portal.cluster_ip, port.port, internal)
         for ip in portal.addresses((*service.external_ips, *service.load_balancer_ips)):
-            lines += _server(portal, ip, port.port, portal.external)
+            lines += _server(portal, ip, port.port, external)
         if port.node_port:
-            lines += _server(portal, portal.node_ip, port.node_port, portal.external)
+            lines += _server(portal, portal.node_ip, port.node_port, external)
     return "\n".join(lines) + "\n"
+
+
+def _chosen(portal: Portal, *, local: bool) -> tuple[str, ...]:
+    """Under policy Local a node without local endpoints uses all (syncEndpoint())."""
+    return (portal.here or portal.everywhere) if local else portal.everywhere
 
 
 def _server(portal: Portal, ip: str, port: int, endpoints: tuple[str, ...]) -> Iterator[str]:
