@@ -1,4 +1,4 @@
-"""The guest boots and has what this machine's kernel lacks."""
+"""The guest has what this machine's kernel lacks, and agrees about it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.guest import available, run
+from tests.guest.boot import SHARED
 from tests.guest.modules import IPVS
 
 pytestmark = pytest.mark.skipif(bool(available()), reason=available() or "-")
 
 
-def test_it_has_ipvs_and_ipip_and_changes_nothing_here(tmp_path: Path) -> None:
+def test_ipvs_and_ipip_are_there_and_nothing_is_written_here(tmp_path: Path) -> None:
     code = (
         "import pathlib, subprocess\n"
         "print(pathlib.Path('/proc/net/ip_vs').read_text().split()[0])\n"
@@ -27,3 +28,16 @@ def test_it_has_ipvs_and_ipip_and_changes_nothing_here(tmp_path: Path) -> None:
     ended = run(["-c", code], tmp_path, modules=IPVS, timeout=60)
     assert ended.output.split() == ["IP", "read-only"], ended
     assert ended.status == 0
+
+
+@pytest.mark.lab
+def test_services_in_ipvs_mode(tmp_path: Path) -> None:
+    """A round of random Services: the same backends, outcomes and source addresses, and no
+    difference between the virtual servers written and those expected."""
+    asked = ["--services", "--proxy", "ipvs", "--seed", "501", "--queries", "8", "--cases", "8"]
+    results = ["--no-shrink", "--results", str(SHARED / "results")]
+    command = ["-m", "tests.lab", "fresh", *asked, *results]
+    ended = run(command, tmp_path, modules=IPVS, timeout=180)
+    assert ended.status == 0, ended.output
+    assert "8 cases: " in ended.output
+    assert "rules: 0 differences" in ended.output
