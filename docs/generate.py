@@ -152,8 +152,6 @@ LIMITS = (
     "and multicast** are not modelled.\n"
     "- **IPVS** is walked with translating virtual servers and net.ipv4.vs.conntrack, as "
     "kube-proxy sets it up; direct routing, tunnelling and IPVS without conntrack are recognised "
-    "- **IPVS** is walked with translating virtual servers and net.ipv4.vs.conntrack, as "
-    "kube-proxy sets it up; direct routing, tunnelling and IPVS without conntrack are recognised "
     "and not decided. Of ipvs mode the virtual servers, real servers and addresses are compared "
     "with what the Services ask for; its ipsets and rules are walked only.\n"
     "- **Policies as declared.** Cilium's, Antrea's and OpenShift's own policy kinds are not read. "
