@@ -181,8 +181,7 @@ def prepare() -> None:
     Raises:
         RuntimeError: no cluster can run on this machine, or a package could not be installed.
     """
-    if trouble := unfit():
-        raise RuntimeError(f"no cluster can run on this machine: {trouble}")
+    check()
     absent = [name for name in PACKAGES if not _installed(name)]
     if absent:
         run("apt-get", "update", "-qq")
@@ -194,13 +193,14 @@ def _installed(package: str) -> bool:
     return "ok installed" in status
 
 
-def unfit() -> str:
-    """Why no cluster can run on this machine; empty if one can."""
+def check() -> None:
+    """Raises RuntimeError when no cluster can run on this machine, whatever is installed."""
     if os.geteuid() != 0:
-        return "not root"
+        raise RuntimeError("not root")
     if shutil.which("apt-get") is None:
-        return "not Debian"
+        raise RuntimeError("not Debian; KUBECONFIG may name a cluster instead")
     absent = [name for name in CGROUPS if not (CGROUP_ROOT / name).is_dir()]
     if absent:
-        return f"no cgroup v1 hierarchies ({', '.join(absent)}); use KUBECONFIG with a cluster"
-    return ""
+        raise RuntimeError(
+            f"no cgroup v1 hierarchies ({', '.join(absent)}); KUBECONFIG may name a cluster instead"
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from tests.e2e import kube, workload
@@ -29,14 +30,20 @@ class Place:
     name: str
     pod: str = ""
 
-    def ask(self, address: str, port: int, protocol: str = "tcp") -> Seen:
-        """Open one connection."""
+    def ask(self, address: str, port: int, protocol: str = "tcp", times: int = 1) -> list[Seen]:
+        """Open connections, all at once."""
         if not self.pod:
-            return _from_here(address, port, protocol)
-        words = kube.run_in(
-            self.pod, "probe", "ask", protocol, address, str(port), str(WAIT)
-        ).split()
-        return Seen(*words[:3]) if words[0] == "ok" else Seen(words[0])
+            with ThreadPoolExecutor(times) as pool:
+                return [
+                    each.result()
+                    for each in [
+                        pool.submit(_from_here, address, port, protocol) for _ in range(times)
+                    ]
+                ]
+        command = ("probe", "ask", protocol, address, str(port), str(WAIT), str(times))
+        lines = kube.run_in(self.pod, *command).splitlines()
+        words = [line.split() for line in lines]
+        return [Seen(*each[:3]) if each[0] == "ok" else Seen(each[0]) for each in words]
 
 
 @dataclass(frozen=True)

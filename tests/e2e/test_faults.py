@@ -24,7 +24,7 @@ def test_the_cause_comes_first(cluster: Site, name: str) -> None:
             *(source.name, question.destination or address, "-p", str(port)),
             *("--protocol", question.protocol),
         )
-        hits = observe(source, address, port, question.protocol, answer.outcomes, most=8)
+        hits = observe(source, address, port, question.protocol, answer.outcomes)
     said = f"{answer}, and observed {sorted(map(str, hits))}"
     assert answer.suspicions[:1], said
     assert answer.suspicions[0] in fault.causes, said

@@ -64,6 +64,18 @@ def test_a_healthy_table_has_no_differences(cluster: Cluster, node: str, form: s
     assert differences(cluster, cluster.tables[node, form], node) == ()
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_protocols_may_be_numbers(cluster: Cluster, form: str) -> None:
+    """As nft prints them in an image without /etc/protocols."""
+    text = cluster.tables["k1", form]
+    for name, number in (("tcp", 6), ("udp", 17)):
+        text = re.sub(rf'"{name}"', str(number), text)
+        text = re.sub(rf"(l4proto| \.) {name} ", rf"\1 {number} ", text)
+        text = re.sub(rf"(\s){name} \. ", rf"\g<1>{number} . ", text)
+    assert text.count("6") > 100 + cluster.tables["k1", form].count("6")
+    assert differences(cluster, text) == ()
+
+
 K = DifferenceKind
 FAULTS: dict[str, tuple[str, str, DifferenceKind, str]] = {
     "element of service-ips": (

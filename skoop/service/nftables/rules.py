@@ -20,6 +20,9 @@ Key = tuple[str, ...]
 """A key of a map, or an element of a set: ("10.96.0.1", "tcp", "80")."""
 
 _FAMILY = {Family.V4: "ip", Family.V6: "ip6"}
+_PROTOCOLS = {"6": "tcp", "17": "udp", "132": "sctp"}
+"""nft prints numbers where the image it runs in has no /etc/protocols."""
+_PROTOCOL = re.compile(r"(meta l4proto )(\d+)")
 _WITHOUT_EFFECT = ("counter", "log")
 _MARKING = re.compile(r"meta mark set meta mark \| (0x[0-9a-f]{8})")
 _MARK_TESTED = re.compile(r"meta mark & (0x[0-9a-f]{8}) ")
@@ -147,6 +150,9 @@ def _canonical(statement: str, mark: str) -> str:
         return "mark"
     if _CHOICE.search(statement):
         return "choose"
+    numbered = _PROTOCOL.fullmatch(statement)
+    if numbered:
+        return numbered[1] + _PROTOCOLS.get(numbered[2], numbered[2])
     head, brace, members = statement.partition("{ ")
     source = _SOURCE.fullmatch(statement)
     if source:
@@ -222,9 +228,11 @@ def _pairs(raw: Raw) -> list[tuple[Key, str]]:
 
 
 def _key(element: Json) -> Key:
+    """In kube-proxy's table a port is the last part, after its protocol."""
     value = element
     if isinstance(value, dict) and isinstance(value.get("elem"), dict):
         value = value["elem"].get("val")
     if isinstance(value, dict) and isinstance(value.get("concat"), list):
-        return tuple(str(each) for each in value["concat"])
+        *head, protocol, last = ("", *(str(each) for each in value["concat"]))
+        return (*head, _PROTOCOLS.get(protocol, protocol), last)[1:]
     return (str(value),)

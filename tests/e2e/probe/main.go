@@ -1,7 +1,7 @@
 // Probe is a server that says who it is and whom it sees, and a client that says how it went.
 //
 //	probe serve tcp/0.0.0.0:8080 udp/:5353 ...
-//	probe ask tcp 10.0.0.1 80 0.7        -> "ok NAME SEEN" or the error's name
+//	probe ask tcp 10.0.0.1 80 0.7 [N]    -> "ok NAME SEEN" or the error's name, N at once
 //	probe wait                           until it is told to end
 package main
 
@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -19,7 +20,7 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: probe serve NETWORK/ADDRESS... | ask NETWORK HOST PORT SECONDS | wait")
+		fmt.Fprintln(os.Stderr, "usage: probe serve NETWORK/ADDRESS... | ask NETWORK HOST PORT SECONDS [N] | wait")
 		os.Exit(2)
 	}
 	switch os.Args[1] {
@@ -41,7 +42,20 @@ func main() {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(2)
 		}
-		fmt.Println(ask(os.Args[2], net.JoinHostPort(os.Args[3], os.Args[4]), wait))
+		times := 1
+		if len(os.Args) > 6 {
+			if times, err = strconv.Atoi(os.Args[6]); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(2)
+			}
+		}
+		answers := make(chan string)
+		for range times {
+			go func() { answers <- ask(os.Args[2], net.JoinHostPort(os.Args[3], os.Args[4]), wait) }()
+		}
+		for range times {
+			fmt.Println(<-answers)
+		}
 	}
 }
 
