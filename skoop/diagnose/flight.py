@@ -133,11 +133,11 @@ class Flight:
 
     def enter(self, packet: Packet, branch: Branch) -> list[End]:
         """A packet from outside that first meets what lies under the nodes."""
-        outside = Hop(f"external/{packet.source}", "", "", packet, packet, ())
         pending: list[tuple[Stack, Event]] = []
         ends: list[End] = []
         answer = self._underlay.enter(packet, branch.crossings)
-        cross = Cross(branch.passing(outside), _WIRE, Frame(packet, "", ""))
+        outside = branch.entering(f"external/{packet.source}", "", packet)
+        cross = Cross(outside, _WIRE, Frame(packet, "", ""))
         self._carried(_OUTSIDE, cross, answer, pending, ends)
         return ends + self._drive(pending)
 
@@ -311,6 +311,10 @@ class Flight:
             stopped = Stopped(branch, answer.stop, packet, answer.answer)
             ends.append(_end(stack, stopped))
         else:
+            if stack is _OUTSIDE:
+                branch = _stopped_on_the_way(event, answer.journey)
+                ends.append(_end(stack, Stopped(branch, _unseen(answer), packet)))
+                return
             branch = _travelled(event.branch, event, answer.journey)
             if branch.packet_in is not None:
                 branch = branch.leaving(event.link.name, event.frame.packet)
@@ -342,6 +346,15 @@ _WIRE = Link(index=0, name="", kind="", mac="", mtu=1 << 16, up=True)
 """What a packet from outside comes in by."""
 _OUTSIDE = Stack(Namespace(id="external"))
 """Where a packet from outside is, as long as it has not reached a node."""
+
+
+def _unseen(beyond: Beyond) -> Stop:
+    """A packet from outside that is handed to something that was not collected."""
+    return Stop(
+        disposition=Disposition.INSUFFICIENT_INFO,
+        reason=Reason.NOT_COLLECTED,
+        detail=beyond.why,
+    )
 
 
 def _travelled(branch: Branch, event: Cross, journey: Journey) -> Branch:

@@ -7,9 +7,14 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from skoop.errors import InputError
 from skoop.infra.resources import Resource
 
 Row = Mapping[str, object]
+
+
+class MissingError(InputError):
+    """The resource that a command names is not there."""
 
 
 class Console(Protocol):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from skoop.cluster.detect import Overrides as Detection
 from skoop.cluster.resolve import Lookup, Resolver, Target, meet, no_lookup, only_port
 from skoop.diagnose.cluster import Cluster
 from skoop.diagnose.diagnostor import Case
 from skoop.errors import UsageError
-from skoop.model.diagnosis import Diagnosis
+from skoop.model.address import format_ip
+from skoop.model.diagnosis import Diagnosis, EndpointKind
 from skoop.model.packet import Proto
 from skoop.model.request import Overrides, Request
 from skoop.network.base import Collected, Context, Network, NetworkFactory
@@ -66,7 +69,7 @@ def _case(request: Request, cluster: Cluster, lookup: Lookup) -> Case:
         cluster_domain=domain,
     )
     found = [resolver.resolve(text) for text in (request.src, request.dst)]
-    ends = meet(found[0], found[1])
+    ends = meet(found[0], asked_from(found[0], found[1]))
     return Case(
         ends=ends,
         proto=_PROTOCOLS[request.protocol],
@@ -74,6 +77,28 @@ def _case(request: Request, cluster: Cluster, lookup: Lookup) -> Case:
         sport=request.sport,
         size=request.size,
         df=request.df,
+    )
+
+
+def asked_from(source: Target, destination: Target) -> Target:
+    """A Service as its client asks for it: from outside at its load balancer's address, or an
+    external IP, because nothing out there knows its ClusterIP."""
+    service = destination.service
+    if source.endpoint.kind is not EndpointKind.EXTERNAL or service is None:
+        return destination
+    if not set(destination.ips) & set(service.cluster_ips):
+        return destination
+    outside = tuple(each.ip for each in service.ingress if each.ip is not None)
+    outside += service.external_ips
+    if not outside:
+        return destination
+    text = format_ip(*outside[0])
+    said = f"from outside, {destination.endpoint} is asked for at {text}"
+    return replace(
+        destination,
+        ips=outside,
+        endpoint=replace(destination.endpoint, ip=text),
+        assumptions=(*destination.assumptions, said),
     )
 
 

@@ -52,6 +52,8 @@ def asked_for(cluster: Cluster, ends: Ends, question: Question, settled: Settled
     node = _deciding_node(cluster, ends, settled)
     if destination.via is Via.NODE_PORT and owners:
         node = cluster.world.machine_of[owners[0][0].id]
+    if not node and settled.rows and all(row.traces for row in settled.rows):
+        return None  # stopped before any node's rules were asked
     view = expected_backends(
         cluster.inventory,
         ServiceQuestion(
@@ -65,13 +67,14 @@ def asked_for(cluster: Cluster, ends: Ends, question: Question, settled: Settled
 
 
 def _deciding_node(cluster: Cluster, ends: Ends, settled: Settled) -> str:
-    """The first node a packet of the conversation meets."""
+    """The first node a packet of the conversation meets, "" when it meets none."""
     if ends.source.endpoint.node:
         return ends.source.endpoint.node
     for row in settled.rows:
         for trace in row.traces[:1]:
             for hop in trace.hops:
-                return cluster.world.machine_of[hop.node]
+                if hop.node in cluster.world.machine_of:
+                    return cluster.world.machine_of[hop.node]
     return ""
 
 

@@ -204,6 +204,8 @@ def stale_connection(
             continue
         for trace in row.traces[:1]:
             for hop in trace.hops:
+                if hop.node not in cluster.world.stacks:
+                    continue
                 known = cluster.world.stacks[hop.node].connections
                 entry = known.get(tuple_of(hop.packet_in))
                 if entry is not None and entry.reply.src != hop.packet_in.dst:

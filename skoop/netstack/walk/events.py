@@ -31,8 +31,8 @@ class Frame(Struct, frozen=True):
 
 class Crossing(Struct, frozen=True):
     """A connection that a device between the nodes remembers, by the device's id. Its packets come
-    as `flow` and go on as `onward`, which differs when the device translates; `node` is the node
-    it hands them to, when it takes their answers back itself."""
+    as `flow` and go on as `onward`, which differs when the device translates; `node` is what it
+    chose for them, "" when there was no choice."""
 
     place: str
     flow: FlowTuple

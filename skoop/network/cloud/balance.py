@@ -43,6 +43,7 @@ from skoop.model.disposition import Level
 from skoop.model.kube import Service, ServicePort
 from skoop.model.packet import ANY_PORT, Packet, Proto, protocol_name
 from skoop.model.trace import Evidence
+from skoop.netstack.conntrack import FlowTuple
 from skoop.network.cloud.filters import judged
 from skoop.network.cloud.passing import Fault, Passing, Trouble
 from skoop.network.cloud.view import View
@@ -82,10 +83,24 @@ def balanced(
                      passing.view.dialect)  # fmt: skip
     if not chosen:
         return (Choice(1.0, passing, trouble=_nobody(passing, balancer, listener, group)),)
+    before = passing.chosen(balancer)
+    if before is not None:  # a connection stays with its backend
+        passing.turn(_as(passing.packet, before.onward), f"it stays with {before.node}")
+        return (
+            Choice(
+                1.0,
+                passing,
+                passing.view.at((passing.packet.family, before.onward.dst), balancer.vpc),
+            ),
+        )
     return tuple(
         _choice(passing.copy(), balancer, listener, group, backend, share, client)
         for backend, share in chosen
     )
+
+
+def _as(packet: Packet, flow: FlowTuple) -> Packet:
+    return replace(packet, src=flow.src, dst=flow.dst, sport=flow.sport, dport=flow.dport)
 
 
 def _listener(passing: Passing, balancer: LoadBalancer) -> tuple[Listener | None, Trouble | None]:
@@ -132,15 +147,22 @@ def _choice(
         own = next((each for each in balancer.sources if each.family is before.family), None)
         source = own.network if own else before.dst
         after = replace(after, src=source, sport=ANY_PORT if before.sport else 0)
-    elif client is not None and client is interface and not view.dialect.hairpin_preserving:
+    elif client is not None and _is_itself(view, client, interface, before):
         what = f"would send {before.source}'s connection back to itself ({backend.id})"
         fault = _fault(passing, balancer, CloudLbHairpinClientIpPreservation, listener.id, what)
         return Choice(share, passing, trouble=fault)
     text = f"{_name(listener)} hands it to {backend.id}, {after.destination} port {after.dport}"
     passing.turn(after, text, Evidence(view.gid(group, backend.id), backend.raw or text))
-    node = view.node_of(interface) if interface is not None else ""
-    passing.remember(balancer, before, after, node or backend.id)
+    passing.remember(balancer, before, after, backend.id)
     return Choice(share, passing, interface)
+
+
+def _is_itself(view: View, client: Interface, interface: Interface | None, packet: Packet) -> bool:
+    """Whether a backend would get a packet of its own, with its own or its pod's address."""
+    if client is not interface or view.dialect.hairpin_preserving:
+        return False
+    source = (packet.family, packet.src)
+    return client.has(source) or (view.node_for(source) or "-") == view.node_of(client)
 
 
 def _server(
@@ -155,7 +177,7 @@ def _server(
         interfaces = view.tree.interfaces_of(instance) if instance is not None else ()
         interface = next(iter(interfaces), None)
     elif backend.address is not None:
-        interface = view.at(backend.address, balancer.vpc)
+        interface = view.interface_for(backend.address, balancer.vpc)
     if backend.address is not None and backend.address[0] is family:
         return interface, backend.address[1]
     if interface is None:

@@ -22,6 +22,7 @@ from skoop.findings.cloud.nic import (
     CloudNicDetached,
     CloudNicInstanceStopped,
     CloudNicSourceDestCheck,
+    CloudNicWrongSubnet,
 )
 from skoop.infra.capability import Capability
 from skoop.infra.decide import acls, groups
@@ -49,6 +50,7 @@ def through_interface(passing: Passing, interface: Interface, way: Way) -> Troub
     """Into or out of an interface: is it there, are the addresses its own, do its groups admit
     the packet. What stops it, None when it passes."""
     passing.enter(interface)
+    _wrong_subnet(passing, interface, way)
     return (
         _not_there(passing, interface)
         or _check(passing, interface, way)
@@ -73,6 +75,27 @@ def _not_there(passing: Passing, interface: Interface) -> Trouble | None:
             evidence=(evidence(view, interface, f"status {interface.status or 'detached'}"),),
         )  # fmt: skip
     return None
+
+
+def _wrong_subnet(passing: Passing, interface: Interface, way: Way) -> None:
+    """An address of its own that is not one of its subnet's."""
+    view, packet = passing.view, passing.packet
+    subnet = view.subnet(interface)
+    family, value = packet.family, packet.dst if way is Way.INGRESS else packet.src
+    if subnet is None or (family, value) not in interface.addresses:
+        return
+    cidrs = [each for each in subnet.cidrs if each.family is family]
+    if cidrs and not any(each.contains(value) for each in cidrs):
+        listed = ", ".join(str(each) for each in cidrs)
+        text = packet.destination if way is Way.INGRESS else packet.source
+        passing.doubt(
+            Fault(
+                finding=CloudNicWrongSubnet, resource=interface,
+                message=f"Network interface {interface.id} has {text}, which is not in its subnet "
+                f"{subnet.id} ({listed}).",
+                evidence=(evidence(view, interface, text), Evidence(view.gid(subnet), listed)),
+            )
+        )  # fmt: skip
 
 
 def _check(passing: Passing, interface: Interface, way: Way) -> Trouble | None:

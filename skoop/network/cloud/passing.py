@@ -110,6 +110,12 @@ class Passing:
         if made not in self.crossings:
             self._crossings.append(made)
 
+    def chosen(self, place: Resource) -> Crossing | None:
+        """What a device chose for the connection of which this is a further packet."""
+        gid, mine = self.view.gid(place), tuple_of(self.packet)
+        found = (each for each in self.crossings if (each.place, each.flow) == (gid, mine))
+        return next(found, None)
+
     def admitted(self, interface: Interface) -> bool:
         """Whether the packet belongs to a connection that an interface has let through."""
         return self._of(interface) is not None

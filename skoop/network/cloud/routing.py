@@ -80,10 +80,12 @@ Target = ToInterface | ToBalancer | ToInternet | Elsewhere
 
 
 class Way(Struct, frozen=True):
-    """One way on and its share, or what stops the packet there."""
+    """One way on and its share, or what stops the packet there; `hop` is the id of the next hop
+    when there were several to choose from."""
 
     share: float
     to: Target | Trouble
+    hop: str = ""
 
 
 def ways_on(passing: Passing, interface: Interface, expected: str) -> tuple[Way, ...]:
@@ -112,9 +114,15 @@ def ways_on(passing: Passing, interface: Interface, expected: str) -> tuple[Way,
         return (Way(1.0, missing),)
     if route.state is RouteState.BLACKHOLE or not found.ways:
         return (Way(1.0, _lost(view, table, route, CloudRouteBlackhole, "is a black hole")),)
+    before = passing.chosen(table)
+    hops = [(hop, share) for hop, share in found.ways if before is None or hop.id == before.node]
     return tuple(
-        Way(share, _follow(passing, interface, table, found, hop, address, expected))
-        for hop, share in found.ways
+        Way(
+            share if before is None else 1.0,
+            _follow(passing, interface, table, found, hop, address, expected),
+            hop.id if len(found.ways) > 1 else "",
+        )
+        for hop, share in hops or found.ways
     )
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from skoop.diagnose.passage import Passage, Passages
 from skoop.findings.cloud.nat import CloudNatNoPublicIp
 from skoop.infra.decide.nat import is_private
-from skoop.infra.resources import Interface, LoadBalancer, NatGateway, Resource
+from skoop.infra.resources import Interface, LoadBalancer, NatGateway, Resource, RouteTable
 from skoop.infra.resources import Way as Direction
 from skoop.model.disposition import Disposition
 from skoop.model.kube import Address
@@ -75,9 +75,16 @@ class Travel:
 
     def _take(self, passing: Passing, interface: Interface, way: Way) -> Passages:
         to = way.to
+        table = self._table(interface) if way.hop else None
+        if table is not None:
+            passing.remember(table, passing.packet, passing.packet, way.hop)
         if isinstance(to, Target):
             return self._go(passing, interface, to, way.share)
         return (self._block(passing, to, way.share),)
+
+    def _table(self, interface: Interface) -> RouteTable | None:
+        subnet = self.view.subnet(interface)
+        return self.view.table(subnet) if subnet is not None else None
 
     def _go(
         self, passing: Passing, interface: Interface, to: Target, share: float
@@ -175,7 +182,7 @@ class Travel:
         sender = self.view.at(source)
         if sender is not None:
             return not self.view.node_of(sender)
-        return self._interface_for(destination) is not None
+        return self.view.interface_for(destination) is not None
 
     def to_node(self, passing: Passing) -> Passages:
         """A packet from outside, or from an interface of the cloud that is no node's."""
@@ -191,7 +198,7 @@ class Travel:
             return (self._arrive(passing, found, "", 1.0),)
         if found is not None:
             return (self._block(passing, found, 1.0),)
-        interface = self._interface_for(destination)
+        interface = self.view.interface_for(destination)
         if interface is None:
             return ()
         if not is_private(*source) and not self._is_own_service(source):
@@ -201,11 +208,6 @@ class Travel:
             why = f"what lies between it and {interface.vpc} was not looked at"
             passing.note(f"the way from {packet.source}", why)
         return (self._arrive(passing, interface, "", 1.0),)
-
-    def _interface_for(self, address: Address) -> Interface | None:
-        found = self.view.at(address)
-        node = self.view.node_for(address) if found is None else ""
-        return self.view.interface(node, "", ()) if node else found
 
     def _is_ours(self, address: Address) -> bool:
         """Whether a public address belongs to something in the tree."""
@@ -259,9 +261,7 @@ class Travel:
     def _onward(self, passing: Passing) -> Passages:
         """An answer whose addresses were put back goes to who asked."""
         packet = passing.packet
-        target = self.view.at((packet.family, packet.dst))
-        if target is None and self.view.node_for((packet.family, packet.dst)):
-            target = self._interface_for((packet.family, packet.dst))
+        target = self.view.interface_for((packet.family, packet.dst))
         if target is not None:
             return (self._arrive(passing, target, "", 1.0),)
         passing.leave_for(packet.destination)

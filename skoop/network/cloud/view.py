@@ -80,6 +80,12 @@ class View:
                 return found
         return None
 
+    def interface_for(self, address: Address, vpc: str = "") -> Interface | None:
+        """The interface by which an address is reached: its own, or that of the node it is on."""
+        found = self.at(address, vpc)
+        node = self.node_for(address) if found is None else ""
+        return self.interface(node, "", ()) if node else found
+
     def public_at(self, address: Address) -> tuple[Interface, Address] | None:
         """The interface that a public address stands for, and its private address."""
         for each in self.tree.all(Interface):
