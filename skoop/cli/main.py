@@ -19,6 +19,7 @@ from skoop.cli.explain import explain
 from skoop.cli.output import emit, remark
 from skoop.cli.plugged import NamedProviderCommand, ProviderCommand
 from skoop.cli.settings import default_map
+from skoop.cli.version import version
 from skoop.cli.view import view
 from skoop.errors import EndpointError, SkoopError, UsageError
 
@@ -36,6 +37,7 @@ app.command(cls=ProviderCommand)(demo)
 app.command()(explain)
 app.command(cls=NamedProviderCommand)(cloud)
 app.command()(view)
+app.command()(version)
 app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(collect.app, name="collect")
 app.add_typer(collector.app, name="collector")
@@ -53,11 +55,11 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[
+    say_version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
     ] = False,
 ) -> None:
-    del version
+    del say_version
 
 
 def run() -> None:
