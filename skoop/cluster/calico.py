@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from skoop.cluster.decode import calico as decode
-from skoop.cluster.decode.items import RefusedError
+from skoop.cluster.decode.items import RefusedError, is_list
 from skoop.model.kube.calico import CalicoObjects
 
 GROUPS = ("crd.projectcalico.org", "projectcalico.org")
@@ -32,6 +32,10 @@ def calico_objects(documents: Mapping[str, bytes]) -> CalicoObjects:
             return found
         return empty
 
+    for plural in ("networkpolicies", "globalnetworkpolicies"):
+        names = [f"{plural}.{group}" for group in GROUPS if f"{plural}.{group}" in documents]
+        if names and is_list(documents[names[0]]):
+            known.append(f"calico {plural}")
     return CalicoObjects(
         pools=read("ippools", decode.decode_pools, (), "ippools"),
         affinities=read("blockaffinities", decode.decode_affinities, (), "blockaffinities"),

@@ -24,6 +24,7 @@ from skoop.diagnose.causes.table import cause_of
 from skoop.diagnose.cluster import Cluster
 from skoop.diagnose.ends import of_ends, unseen_nodes
 from skoop.diagnose.meddling import meddlers
+from skoop.diagnose.policy.causes import policy_causes, policy_remarks
 from skoop.diagnose.service import service_causes, stale_connection
 from skoop.diagnose.story import Blocker, Leg, Row, shown_as
 from skoop.diagnose.trials import (
@@ -66,6 +67,7 @@ def _remarks(
     return _unique(
         (
             *_noted(changing),
+            *policy_remarks(inquiry),
             *service,
             *ends,
             *_noted(_nearby(inquiry, expectations)),
@@ -86,6 +88,8 @@ def _causes(
     cut_off = _cut_off(inquiry, trials, blockers)
     service = _service_causes(inquiry)
     left = _unexplained(inquiry, proven, blockers)
+    policies = policy_causes(inquiry, left)
+    left = [each for each in left if each not in policies.blockers]
     if service:
         left = [each for each in left if shown_as(each.stop) is not Disposition.NO_ENDPOINT]
     named = (*proven, *cut_off, *nearer)
@@ -97,12 +101,14 @@ def _causes(
             *(_blocking(each, blockers) for each in named),
             *_doubts(inquiry.settled.rows, blocking=True),
             *_direct(inquiry.cluster, _lost_errors(inquiry, left)),
+            *policies.suspicions,
             *service,
             *dead,
             *_direct(inquiry.cluster, by_gain(inquiry, left)),
             *_direct(inquiry.cluster, behind(inquiry, [*proven, *nearer], blockers)),
             *unseen_nodes(inquiry.cluster, _nodes_met(inquiry.cluster, inquiry.settled.rows)),
             *other,
+            *policy_remarks(inquiry),
             *_noted(_nearby(inquiry, rest)),
             *_doubts(inquiry.settled.rows, blocking=False),
         )

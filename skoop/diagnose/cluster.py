@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from skoop.cluster.detect.facts import ClusterFacts
+from skoop.diagnose.policy.declared import Declared
 from skoop.diagnose.world import Machine, World
 from skoop.model.address import Family, format_ip
 from skoop.model.diagnosis import Endpoint, EndpointKind, NotChecked
@@ -103,6 +104,7 @@ class Cluster(Struct, frozen=True):
     world: World
     expected: Expected
     programmed: Programmed
+    declared: Declared
     notes: tuple[NotChecked, ...] = ()
 
     def endpoint_at(self, namespace_id: str, ip: str, port: int) -> Endpoint:

@@ -13,6 +13,7 @@ from skoop.diagnose.conversation import Conversation
 from skoop.diagnose.ends import of_ends
 from skoop.diagnose.flight import Flight
 from skoop.diagnose.path import path_of
+from skoop.diagnose.policy.causes import policy_doubts
 from skoop.diagnose.question import Client, Question
 from skoop.diagnose.story import Row
 from skoop.diagnose.summary import summarise
@@ -84,6 +85,7 @@ class Diagnostor:
             not_checked=(
                 *self._cluster.notes, *_undecided_rules(settled), *_out_of_sight(settled),
                 *_ways_in(clients, settled, destination), *_unseen_on_the_way(settled),
+                *policy_doubts(inquiry),
             ),
             assumptions=tuple(dict.fromkeys(assumptions)),
         )  # fmt: skip

@@ -10,6 +10,7 @@ from skoop.diagnose.advertised import Advertised
 from skoop.diagnose.cluster import Cluster, Expected, Programmed
 from skoop.diagnose.diagnostor import Diagnostor
 from skoop.diagnose.flight import Flight
+from skoop.diagnose.policy.declared import Declared
 from skoop.diagnose.underlay import Underlay
 from skoop.diagnose.world import Machine, World
 from skoop.errors import InputError, SnapshotError
@@ -112,6 +113,7 @@ def build_network(context: Context, infra: InfraShim) -> Network:
         world=collected.world,
         expected=Expected(plugin, view),
         programmed=Programmed(collected.machines),
+        declared=Declared(collected.inventory, facts, hosts.values()),
         notes=(*collected.notes, *facts.notes, *collected.inventory.absent),
     )
     unroutable = plugin.unroutable(view)

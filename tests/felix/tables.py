@@ -16,16 +16,24 @@ _CT = "-m conntrack --ctstate"
 
 def ipset_text(node: Node) -> str:
     """Every set with its members."""
-    sets = [
-        *node.sets,
+    own = (
         IpSet("all-ipam-pools", "hash:net", node.pools),
         IpSet("masq-ipam-pools", "hash:net", node.masqueraded),
         IpSet("this-host", "hash:ip", ()),
-    ]
+    )
+    return _restored((*node.sets, *own))
+
+
+def sets_text(node: Node) -> str:
+    """The policies' sets alone."""
+    return _restored(node.sets)
+
+
+def _restored(sets: tuple[IpSet, ...]) -> str:
     lines = []
     for each in sets:
         name = SETS + each.name
-        lines.append(f"create {name} {each.kind} family inet maxelem 1048576")
+        lines += [f"create {name} {each.kind} family inet maxelem 1048576", f"flush {name}"]
         lines += [f"add {name} {member}" for member in each.members]
     return "\n".join(lines) + "\n"
 
@@ -48,6 +56,15 @@ def tables_text(node: Node) -> str:
             lines.append(_noted(f"-A FORWARD {mark(ACCEPT)}"))
         parts.append("\n".join([*lines, "COMMIT", ""]))
     return "".join(parts)
+
+
+def filter_text(node: Node) -> str:
+    """The chains of the filter table without the jumps to them, to be read with --noflush where
+    they are already there: a chain that is named is emptied first."""
+    chains = _filter(node)
+    lines = ["*filter", *(f":{chain} -" for chain in chains)]
+    lines += [_noted(f"-A {chain} {rule}") for chain, rules in chains.items() for rule in rules]
+    return "\n".join([*lines, "COMMIT", ""])
 
 
 def _noted(line: str) -> str:

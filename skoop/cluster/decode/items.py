@@ -61,6 +61,15 @@ def decode_list(
     return tuple(objects)
 
 
+def is_list(document: bytes) -> bool:
+    """Whether a document is a list at all; a refusal or what cannot be read is none."""
+    try:
+        wrapper = msgspec.json.decode(document, type=_List)
+    except _UNREADABLE:
+        return False
+    return wrapper.kind != "Status" and not isinstance(wrapper.items, msgspec.UnsetType)
+
+
 def _raw_items(resource: str, document: bytes) -> list[Raw]:
     try:
         wrapper = msgspec.json.decode(document, type=_List)

@@ -95,8 +95,9 @@ class CalicoInstallation(Struct, frozen=True, gc=False):
 
 
 class CalicoObjects(Struct, frozen=True, kw_only=True):
-    """All of them. `known` names the lists that were there ("ippools"); a list that was not is
-    empty here, which says nothing about the cluster. `mesh` is nodeToNodeMeshEnabled, None where no
+    """All of them. `known` names the lists that were there ("ippools", and of Calico's policies
+    "calico networkpolicies"); a list that was not is empty here, which says nothing about the
+    cluster. `mesh` is nodeToNodeMeshEnabled, None where no
     BGPConfiguration says so (it is on then)."""
 
     pools: tuple[IpPool, ...] = ()

@@ -118,8 +118,11 @@ def _entity(entity: CalicoEntity, scope: Scope) -> Iterator[PeerTest]:
 
 
 def _selectors(entity: CalicoEntity, scope: Scope) -> Iterator[PeerTest]:
+    # notSelector too limits a namespaced policy's rule to its namespace (GetEntityRuleSelector()
+    # in libcalico-go's updateprocessors).
     about_endpoints = bool(
         entity.selector
+        or entity.not_selector
         or entity.namespace_selector
         or entity.service_accounts
         or entity.service_account_selector

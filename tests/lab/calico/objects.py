@@ -32,6 +32,8 @@ def resources(cluster: Cluster) -> dict[str, tuple[str, str, Iterable[Object]]]:
         "felixconfigurations": ("FelixConfiguration", [_named("default", {})]),
         "bgpconfigurations": ("BGPConfiguration", []),
         "bgppeers": ("BGPPeer", peers),
+        "networkpolicies": ("NetworkPolicy", []),
+        "globalnetworkpolicies": ("GlobalNetworkPolicy", []),
     }
     return {
         f"{name}.{_GROUP}": (f"{_GROUP}/v1", kind, items) for name, (kind, items) in found.items()
