@@ -45,7 +45,13 @@ def policy_causes(inquiry: Inquiry, blockers: Iterable[Blocker]) -> Told:
     suspicions: list[Suspicion] = []
     explained: list[Blocker] = []
     for blocker in blockers:
-        if not _by_policy(blocker) or declared.gap:
+        if not _by_policy(blocker):
+            continue
+        if not _opens(blocker):
+            suspicions.append(_answer_stopped(blocker))
+            explained.append(blocker)
+            continue
+        if declared.gap:
             continue
         for decision in _decisions(inquiry.cluster, blocker):
             if decision.outcome is Outcome.UNKNOWN:
@@ -97,16 +103,21 @@ def policy_doubts(inquiry: Inquiry) -> tuple[NotChecked, ...]:
 
 
 def _by_policy(blocker: Blocker) -> bool:
-    """Whether a rule of a policy engine stopped a first packet on its way out: what follows it
-    belongs to the connection."""
+    """Whether a rule of a policy engine stopped the packet, other than for what conntrack thinks
+    of it."""
     stop = blocker.stop
     return (
         stop.disposition in _STOPPED
-        and blocker.direction is Direction.FORWARD
-        and blocker.leg in (Leg.FIRST, Leg.DATA)
         and blocker.packet.inner is None
         and RULE.search(stop.where) is not None
+        and "INVALID" not in stop.rule
+        and "invalid" not in stop.rule
     )
+
+
+def _opens(blocker: Blocker) -> bool:
+    """Whether the packet is one that policies judge: what follows it belongs to the connection."""
+    return blocker.direction is Direction.FORWARD and blocker.leg in (Leg.FIRST, Leg.DATA)
 
 
 def _decisions(cluster: Cluster, blocker: Blocker) -> Iterator[Decision]:
@@ -140,6 +151,28 @@ def _first_packet(row: Row) -> Packet | None:
     return hops[0].packet_out if hops else None
 
 
+def _mismatch(rule: str) -> tuple[type[Finding], str]:
+    """The finding for a rule that stops what the policies allow, and what is wrong."""
+    if any(word in rule for word in _ALLOWS_MISSING):
+        return DeclaredButNotProgrammed, "lacks what allows it"
+    return ProgrammedButNotDeclared, "has a rule that no policy explains"
+
+
+def _answer_stopped(blocker: Blocker) -> Suspicion:
+    """No policy is about answers: they belong to a connection that was allowed."""
+    finding, what = _mismatch(blocker.stop.rule)
+    _, _, node = blocker.node.partition("/")
+    return finding.suspect(
+        where=_place(blocker.node),
+        direction=blocker.direction,
+        message=f"Node {node} stops {blocker.packet}, which answers a connection that the policies "
+        f"allowed: it {what}",
+        evidence=blocker.stop.evidence,
+        blocking=True,
+        why=f"{blocker.leg.value} {blocker.packet}: {blocker.stop.detail}",
+    )
+
+
 def _stopped(blocker: Blocker, decision: Decision) -> Suspicion:
     stop = blocker.stop
     denied = decision.outcome is Outcome.DENIED
@@ -147,9 +180,7 @@ def _stopped(blocker: Blocker, decision: Decision) -> Suspicion:
         finding = denial_of(decision, blocker.packet)
         message = f"{_of(decision)} denies {blocker.packet} for {decision.subject}"
     else:
-        lost = any(word in stop.rule for word in _ALLOWS_MISSING)
-        finding = DeclaredButNotProgrammed if lost else ProgrammedButNotDeclared
-        what = "lacks what allows it" if lost else "has a rule that no policy explains"
+        finding, what = _mismatch(stop.rule)
         _, _, node = blocker.node.partition("/")
         message = (
             f"The policies allow {blocker.packet} for {decision.way.value} of {decision.subject}, "
@@ -188,7 +219,11 @@ def _where(decision: Decision, stopped: str) -> Where:
     kind, _, name = decision.subject.partition(" ")
     if kind in ("pod", "node"):
         return Where(kind, name)
-    kind, _, name = stopped.partition("/")
+    return _place(stopped)
+
+
+def _place(namespace_id: str) -> Where:
+    kind, _, name = namespace_id.partition("/")
     return Where(kind, name)
 
 
