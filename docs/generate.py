@@ -159,7 +159,13 @@ LIMITS = (
     "to be the defaults, a HostEndpoint that names an interface to be for the address asked about; "
     "its policies for forwarded traffic, before NAT and without connection tracking "
     "(applyOnForward, preDNAT, doNotTrack) are not part of the declared verdict. A pod that "
-    "reaches itself by a Service is taken to be allowed, which not every enforcer does."
+    "reaches itself by a Service is taken to be allowed, which not every enforcer does.\n"
+    "- **Calico** is walked as its nodes have it. BGP itself is not seen: routes tell what it "
+    "brought, and routers named as BGPPeers are taken to know the blocks of pools without "
+    "tunnels. WireGuard between nodes, VPP and the eBPF data plane are recognised and not walked. "
+    "Declared and enforced policy are compared for the connection asked about, not for all pods "
+    "of a node; where another program than iptables or nftables enforces, only what is declared "
+    "is told, under `not_checked`."
 )
 
 
