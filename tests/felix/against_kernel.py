@@ -1,8 +1,8 @@
 """Random policies on the real kernel: what is declared, what a connection finds, what skoop walks.
 
 `python -m tests.felix.against_kernel --cases 1000`. A case is a set of random policies and one
-question. With `--broken` one rule, chain or member of a set is left out of what is programmed, and
-where that changes a connection's fate skoop must say so first.
+question. With `--broken` one rule, chain or member of a set is left out of what is programmed, or a
+rule added, and where that changes a connection's fate skoop must say so first.
 """
 
 from __future__ import annotations
@@ -289,7 +289,9 @@ def broken(rng: random.Random, played: Round) -> tuple[str, str, str, str]:
         and "encapped" not in line
     ]
     members = [line for line in sets.splitlines() if line.startswith("add")]
-    kind = rng.choice(("rule", "rule", "chain", "member"))
+    kind = rng.choice(("rule", "rule", "chain", "member", "stale"))
+    if kind == "stale":
+        return _stale(rng, node, filters, sets)
     if kind == "member" and members:
         gone = rng.choice(members)
         return gone, node, filters, sets.replace(gone + "\n", "")
@@ -299,6 +301,14 @@ def broken(rng: random.Random, played: Round) -> tuple[str, str, str, str]:
         kept = [x for x in filters.splitlines() if not x.startswith(f"-A {chain} ")]
         return f"all of {chain}", node, "\n".join([*kept, ""]), sets
     return gone, node, filters.replace(gone + "\n", "", 1), sets
+
+
+def _stale(rng: random.Random, node: str, filters: str, sets: str) -> tuple[str, str, str, str]:
+    """One rule too many: a denial that no policy asks for any more."""
+    ends = [x for x in filters.splitlines() if x.startswith(("-A cali-tw-", "-A cali-fw-"))]
+    after = next(x for x in rng.sample(ends, len(ends)) if "INVALID" in x)
+    extra = f"-A {after.split()[1]} -p {rng.choice(('tcp', 'udp'))} -j DROP"
+    return f"with {extra}", node, filters.replace(after, f"{after}\n{extra}", 1), sets
 
 
 class Count(Struct):

@@ -167,10 +167,15 @@ def _answer_stopped(blocker: Blocker) -> Suspicion:
         direction=blocker.direction,
         message=f"Node {node} stops {blocker.packet}, which answers a connection that the policies "
         f"allowed: it {what}",
-        evidence=blocker.stop.evidence,
+        evidence=_rule(blocker),
         blocking=True,
         why=f"{blocker.leg.value} {blocker.packet}: {blocker.stop.detail}",
     )
+
+
+def _rule(blocker: Blocker) -> tuple[Evidence, ...]:
+    stop = blocker.stop
+    return stop.evidence or (Evidence(f"{stop.where} on {blocker.node}", stop.rule),)
 
 
 def _stopped(blocker: Blocker, decision: Decision) -> Suspicion:
@@ -190,7 +195,7 @@ def _stopped(blocker: Blocker, decision: Decision) -> Suspicion:
         where=_where(decision, blocker.node),
         direction=blocker.direction,
         message=message,
-        evidence=(*stop.evidence, *_evidence(decision)),
+        evidence=(*_rule(blocker), *_evidence(decision)),
         blocking=True,
         why=f"{blocker.leg.value} {blocker.packet}: {stop.detail}",
         fix=decision.changes[0] if decision.changes else "",
