@@ -134,7 +134,7 @@ class Request:
 
     def refuse(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         """A Status object."""
-        content = {
+        content: Object = {
             "kind": "Status",
             "apiVersion": "v1",
             "metadata": {},
@@ -143,6 +143,9 @@ class Request:
             "reason": _REASONS.get(status, "Unknown"),
             "code": status,
         }
+        if self.kind and status in (403, 404, 409):
+            named = {"name": self.name} if self.name else {}
+            content["details"] = {**named, "kind": self.kind.plural}
         self.send(json.dumps(content).encode(), status=status, headers=headers)
 
     def stream(self, chunks: Iterable[bytes]) -> None:

@@ -35,7 +35,11 @@ def list_(request: Request) -> None:
     limit = 0 if cached else int(request.get("limit") or 0)
     version, after = store.version, None
     if request.get("continue"):
-        version, after = _unpacked(request.get("continue"))
+        try:
+            version, after = _unpacked(request.get("continue"))
+        except ValueError:
+            request.refuse(400, "invalid continue token: continue key is not valid")
+            return
         if version < store.compacted:
             request.refuse(410, _TOO_OLD)
             return
@@ -74,7 +78,13 @@ def _lines(
             if _selected(request, stored.content):
                 yield _line("ADDED", _typed(request, stored.content))
     if version < store.compacted:
-        status = {"kind": "Status", "status": "Failure", "reason": "Expired", "code": 410}
+        status = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "status": "Failure",
+            "reason": "Expired",
+            "code": 410,
+        }
         yield _line("ERROR", {**status, "message": f"too old resource version: {version}"})
         return
     while time.monotonic() < until and not request.server.stopping:

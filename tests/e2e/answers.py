@@ -6,11 +6,11 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.e2e.site import Place, Seen
+from tests.e2e.site import Place, Seen, Target, settle
 
 # REJECT's ICMP error or reset reaches the client as one of these; routers limit the rate of their
 # errors, so an error foretold may stay unheard.
@@ -47,14 +47,13 @@ class Answer:
     def agrees(self, observed: Iterable[Seen], *, sticky: bool = False) -> bool:
         """Whether each observation was foretold, and each outcome foretold was observed. A sticky
         client keeps the backend it drew first, so it does not see the others."""
-        hits = set(observed)
-        foretold = self.outcomes
-        if any(trace["disposition"] == "LEFT_NETWORK" for trace in self.result["traces"]):
-            # Whether a router out of sight answers or stays silent is told by nobody.
-            hits = {Seen("timeout") if hit.result == "unreachable" else hit for hit in hits}
-        explained = all(any(_same(one, hit) for one in foretold) for hit in hits)
-        complete = sticky or all(any(_same(one, hit) for hit in hits) for one in foretold)
-        return explained and complete and bool(hits)
+        hits = _without_limits(set(observed), self.result)
+        explained = all(any(_same(one, hit) for one in self.outcomes) for hit in hits)
+        return explained and (sticky or self.is_seen(hits)) and bool(hits)
+
+    def is_seen(self, hits: set[Seen]) -> bool:
+        """Whether each outcome foretold was observed."""
+        return all(any(_same(one, hit) for hit in hits) for one in self.outcomes)
 
     def __str__(self) -> str:
         return f"{self.verdict}: {sorted(map(str, self.outcomes))} because {self.suspicions[:4]}"
@@ -88,18 +87,40 @@ def diagnose_all(questions: Iterable[dict[str, Any]]) -> dict[str, Answer]:
     return {each["id"]: Answer(each, done.returncode, done.stderr, seconds) for each in results}
 
 
-def observe(
-    source: Place, address: str, port: int, protocol: str, wanted: Iterable[Seen], most: int = 4
-) -> set[Seen]:
-    """Connect eight times at once, and again until everything wanted was seen: each backend of a
-    Service is to be drawn, but after `most` rounds it counts as not there."""
-    wanted = set(wanted)
-    hits: set[Seen] = set()
-    for _ in range(most):
-        hits.update(source.ask(address, port, protocol, 8))
-        if all(any(_same(one, hit) for hit in hits) for one in wanted):
+def observe(source: Place, target: Target, answer: Answer) -> set[Seen]:
+    """What really becomes of connections to one target."""
+    return observe_all(source, {"one": target}, {"one": answer})["one"]
+
+
+def observe_all(
+    source: Place, targets: Mapping[str, Target], answers: Mapping[str, Answer]
+) -> dict[str, set[Seen]]:
+    """What really becomes of connections from one place. Targets of which something foretold was
+    not seen are asked again: often, to draw each backend of a Service, then slowly, because ICMP
+    errors are limited to one a second for each client."""
+    hits: dict[str, set[Seen]] = {key: set() for key in targets}
+    for times in (2, 8, 8, 1, 1):
+        left = {key: each for key, each in targets.items() if not answers[key].is_seen(hits[key])}
+        if not left:
             break
+        for key, seen in source.ask(left, times).items():
+            hits[key] |= seen
+        settle(1 if times == 1 else 0)
     return hits
+
+
+def _without_limits(hits: set[Seen], result: dict[str, Any]) -> set[Seen]:
+    """Observations as far as they tell one thing from another. ICMP errors are limited to a few for
+    each client and in all, so some attempts hear nothing; a neighbour that does not answer is
+    reported later than a probe waits; and whether a router out of sight answers is told by nobody.
+    """
+    silence = Seen("timeout")
+    ends = {trace["disposition"] for trace in result["traces"]}
+    if ends & {"LEFT_NETWORK", "NEIGHBOUR_UNREACHABLE", "NO_ROUTE", "LOOP"}:
+        hits = {silence if hit.result == "unreachable" else hit for hit in hits}
+    foretold = {outcome["result"] for outcome in result["outcomes"]}
+    errors = {hit.result for hit in hits} & {"refused", "unreachable", "prohibited"}
+    return hits - {silence} if errors and "timeout" not in foretold else hits
 
 
 def _seen(outcome: dict[str, Any]) -> Seen:

@@ -38,7 +38,7 @@ def _kubernetes(name: str) -> Program:
 
 
 PROGRAMS = (
-    Program("probe", "./probe", "", "3", ("probe",)),
+    Program("probe", "./probe", "", "4", ("probe",)),
     Program("etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", "v3.6.16"),
     _kubernetes("kube-apiserver"),
     _kubernetes("kube-controller-manager"),

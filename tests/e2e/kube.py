@@ -58,9 +58,9 @@ def delete(kind: str, *names: str) -> None:
     kubectl("delete", kind, *names, "-n", NAMESPACE, "--ignore-not-found", "--wait=true")
 
 
-def run_in(pod: str, *command: str, check: bool = True) -> str:
-    """Run a program in a pod of the tests' namespace."""
-    return kubectl("exec", "-n", NAMESPACE, pod, "--", *command, check=check)
+def run_in(pod: str, *command: str, text: str = "", check: bool = True) -> str:
+    """Run a program in a pod of the tests' namespace, with a text as its stdin."""
+    return kubectl("exec", "-i", "-n", NAMESPACE, pod, "--", *command, text=text, check=check)
 
 
 def until(what: str, done: Callable[[], object], seconds: float = 60) -> None:

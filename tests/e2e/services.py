@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tests.e2e import kube, workload
 from tests.e2e.machine import ROUTED_ADDRESSES
-from tests.e2e.site import Place, Site, pod_address
+from tests.e2e.site import Place, Site, Target, pod_address
 
 _BOTH, _FAR = {"tier": "web"}, {"app": "far"}
 _ROUTED = ROUTED_ADDRESSES.rpartition(".")[0]
@@ -66,14 +66,14 @@ VARIANTS: dict[str, Variant] = {
 
 @dataclass(frozen=True)
 class Way:
-    """One client's connection to one address of a Service; skoop is asked for `target`."""
+    """One client's connection to one address of a Service; skoop is asked for `destination`."""
 
     id: str
     source: Place
-    target: str
-    address: str
-    port: int
-    protocol: str
+    destination: str
+    target: Target
+    any_entry: bool = False
+    """It may enter by any node as far as skoop knows; the router here leads to the first."""
 
 
 def create(site: Site) -> None:
@@ -121,14 +121,15 @@ def ways(site: Site, name: str) -> Iterator[Way]:
         if variant.ingress or variant.external:
             outer = variant.ingress or variant.external
             for way, source in (("outside", site.client), ("pod", client)):
-                yield Way(f"{label}-outer-{way}", source, outer, outer, number, protocol)
+                target = Target(outer, number, protocol)
+                yield Way(f"{label}-outer-{way}", source, outer, target, way == "outside")
         if "nodePort" in port:
             for node in (site.a, site.b):
                 address = site.addresses[node]
                 for way, source in (("outside", site.client), ("pod", client)):
                     yield Way(
-                        *(f"{label}-{node}-{way}", source, address, address),
-                        *(int(port["nodePort"]), protocol),
+                        *(f"{label}-{node}-{way}", source, address),
+                        Target(address, int(port["nodePort"]), protocol),
                     )
         inner = spec["clusterIP"] if spec["clusterIP"] != "None" else pod_address("far")
         for way, source in {
@@ -137,7 +138,8 @@ def ways(site: Site, name: str) -> Iterator[Way]:
             "node": site.node(site.a),
             "other-node": site.node(site.b),
         }.items():
-            yield Way(f"{label}-{way}", source, f"svc/e2e/{name}", inner, number, protocol)
+            target = Target(inner, number, protocol)
+            yield Way(f"{label}-{way}", source, f"svc/e2e/{name}", target)
 
 
 def _slice(service: str, addresses: list[str]) -> kube.Object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -23,6 +24,15 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class Target:
+    """Where a connection goes."""
+
+    address: str
+    port: int
+    protocol: str = "tcp"
+
+
+@dataclass(frozen=True)
 class Place:
     """Where a connection begins. `name` is skoop's; `pod` is the pod in which to ask, empty for
     this machine, which is outside the cluster."""
@@ -30,20 +40,18 @@ class Place:
     name: str
     pod: str = ""
 
-    def ask(self, address: str, port: int, protocol: str = "tcp", times: int = 1) -> list[Seen]:
-        """Open connections, all at once."""
+    def ask(self, targets: Mapping[str, Target], times: int = 8) -> dict[str, set[Seen]]:
+        """Open some connections to each target, and say by its key what they came to."""
         if not self.pod:
-            with ThreadPoolExecutor(times) as pool:
-                return [
-                    each.result()
-                    for each in [
-                        pool.submit(_from_here, address, port, protocol) for _ in range(times)
-                    ]
-                ]
-        command = ("probe", "ask", protocol, address, str(port), str(WAIT), str(times))
-        lines = kube.run_in(self.pod, *command).splitlines()
-        words = [line.split() for line in lines]
-        return [Seen(*each[:3]) if each[0] == "ok" else Seen(each[0]) for each in words]
+            with ThreadPoolExecutor(32) as pool:
+                asked = [(key, target) for key, target in targets.items() for _ in range(times)]
+                found = zip(asked, pool.map(lambda each: _from_here(each[1]), asked), strict=True)
+                return _by_key((key, seen) for (key, _), seen in found)
+        lines = "".join(
+            f"{key} {each.protocol} {each.address} {each.port}\n" for key, each in targets.items()
+        )
+        said = kube.run_in(self.pod, "probe", "ask", str(WAIT), str(times), text=lines)
+        return _by_key((words[0], _seen(words[1:])) for words in map(str.split, said.splitlines()))
 
 
 @dataclass(frozen=True)
@@ -126,13 +134,13 @@ def _own_address(towards: str) -> str:
         return str(probe.getsockname()[0])
 
 
-def _from_here(address: str, port: int, protocol: str) -> Seen:
-    kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
+def _from_here(target: Target) -> Seen:
+    kind = socket.SOCK_DGRAM if target.protocol == "udp" else socket.SOCK_STREAM
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.settimeout(WAIT)
         try:
-            probe.connect((address, port))
-            if protocol == "udp":
+            probe.connect((target.address, target.port))
+            if kind == socket.SOCK_DGRAM:
                 probe.send(b"?")
             words = probe.recv(200).decode().split()
         except TimeoutError:
@@ -144,6 +152,17 @@ def _from_here(address: str, port: int, protocol: str) -> Seen:
         except OSError:
             return Seen("unreachable")
     return Seen("ok", *words) if words else Seen("reset")
+
+
+def _seen(words: list[str]) -> Seen:
+    return Seen(*words[:3]) if words[0] == "ok" else Seen(words[0])
+
+
+def _by_key(hits: Iterable[tuple[str, Seen]]) -> dict[str, set[Seen]]:
+    found: dict[str, set[Seen]] = {}
+    for key, seen in hits:
+        found.setdefault(key, set()).add(seen)
+    return found
 
 
 def settle(seconds: float = 0.5) -> None:

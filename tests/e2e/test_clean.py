@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.e2e.answers import diagnose, observe
-from tests.e2e.site import Place, Site, pod_address, service
+from tests.e2e.site import Place, Site, Target, pod_address, service
 from tests.e2e.workload import NODE_PORT, POD_PORT, UDP_PORT
 
 
@@ -84,7 +84,7 @@ def test_the_way_is_told_as_it_is(cluster: Site, name: str) -> None:
     answer = diagnose(
         source.name, way.destination(cluster), "-p", str(port), "--protocol", way.protocol
     )
-    hits = observe(source, way.address(cluster), port, way.protocol, answer.outcomes)
+    hits = observe(source, Target(way.address(cluster), port, way.protocol), answer)
     assert answer.agrees(hits), f"{answer}, and observed {sorted(map(str, hits))}"
     works = {hit.result for hit in hits} == {"ok"}
     assert answer.verdict == ("reachable" if works else "unreachable")

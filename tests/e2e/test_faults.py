@@ -7,7 +7,7 @@ import pytest
 from tests.e2e import kube
 from tests.e2e.answers import diagnose, observe
 from tests.e2e.faults import FAULTS, broken
-from tests.e2e.site import Site, settle
+from tests.e2e.site import Site, Target, settle
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -24,7 +24,7 @@ def test_the_cause_comes_first(cluster: Site, name: str) -> None:
             *(source.name, question.destination or address, "-p", str(port)),
             *("--protocol", question.protocol),
         )
-        hits = observe(source, address, port, question.protocol, answer.outcomes)
+        hits = observe(source, Target(address, port, question.protocol), answer)
     said = f"{answer}, and observed {sorted(map(str, hits))}"
     assert answer.suspicions[:1], said
     assert answer.suspicions[0] in fault.causes, said

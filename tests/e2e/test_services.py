@@ -9,36 +9,44 @@ from dataclasses import dataclass
 import pytest
 
 from tests.e2e import faults, services
-from tests.e2e.answers import Answer, diagnose_all, observe
+from tests.e2e.answers import Answer, diagnose_all, observe_all
 from tests.e2e.services import VARIANTS, Way
-from tests.e2e.site import Site, settle
+from tests.e2e.site import Seen, Site, settle
 
 STALE = {"proxy-not-running", "proxy-rules-stale", "dnat-to-dead-endpoint", "sep-chain-missing"}
 
 
 @dataclass(frozen=True)
 class Told:
-    """A way and skoop's answer about it."""
+    """A way, skoop's answer about it, and what connections came to."""
 
     way: Way
     answer: Answer
+    hits: set[Seen]
 
 
 def _ask(site: Site) -> dict[str, list[Told]]:
-    """One collection answers all questions."""
+    """One collection answers all questions, and one survey from each place."""
     ways = {name: list(services.ways(site, name)) for name in VARIANTS}
     asked = [way for found in ways.values() for way in found]
     answers = diagnose_all(
         {
             "id": way.id,
             "src": way.source.name,
-            "dst": way.target,
-            "port": way.port,
-            "protocol": way.protocol,
+            "dst": way.destination,
+            "port": way.target.port,
+            "protocol": way.target.protocol,
         }
         for way in asked
     )
-    return {name: [Told(way, answers[way.id]) for way in found] for name, found in ways.items()}
+    hits: dict[str, set[Seen]] = {}
+    for source in {way.source for way in asked}:
+        targets = {way.id: way.target for way in asked if way.source == source}
+        hits |= observe_all(source, targets, answers)
+    return {
+        name: [Told(way, answers[way.id], hits[way.id]) for way in found]
+        for name, found in ways.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -65,20 +73,25 @@ def stale(cluster: Site) -> Iterator[dict[str, list[Told]]]:
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_what_kube_proxy_wrote(written: dict[str, list[Told]], name: str) -> None:
-    _check(written[name], VARIANTS[name].sticky)
+    _check(written[name], sticky=VARIANTS[name].sticky)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_what_a_stopped_kube_proxy_left(stale: dict[str, list[Told]], name: str) -> None:
-    _check(stale[name], VARIANTS[name].sticky)
+    _check(stale[name], sticky=VARIANTS[name].sticky)
 
 
-def _check(told: list[Told], sticky: bool) -> None:
-    wrong = []
-    for each in told:
-        way, answer = each.way, each.answer
-        wanted = () if sticky else answer.outcomes
-        hits = observe(way.source, way.address, way.port, way.protocol, wanted)
-        if not answer.agrees(hits, sticky=sticky):
-            wrong.append(f"{way.id}: {answer}, and observed {sorted(map(str, hits))}")
+def _check(told: list[Told], *, sticky: bool) -> None:
+    wrong = [
+        f"{each.way.id}: {each.answer}, and observed {sorted(map(str, each.hits))}"
+        for each in told
+        if not _right(each, sticky=sticky)
+    ]
     assert not wrong, "\n".join(wrong)
+
+
+def _right(told: Told, *, sticky: bool) -> bool:
+    """Where the nodes' ways end differently and any may be taken, "unknown" is right."""
+    if told.way.any_entry and told.answer.verdict == "unknown":
+        return True
+    return told.answer.agrees(told.hits, sticky=sticky or told.way.any_entry)

@@ -1,7 +1,8 @@
 // Probe is a server that says who it is and whom it sees, and a client that says how it went.
 //
 //	probe serve tcp/0.0.0.0:8080 udp/:5353 ...
-//	probe ask tcp 10.0.0.1 80 0.7 [N]    -> "ok NAME SEEN" or the error's name, N at once
+//	probe ask SECONDS TIMES              for each line "ID NETWORK HOST PORT" of stdin: TIMES lines
+//	                                     "ID ok NAME SEEN" or "ID" and the error's name
 //	probe wait                           until it is told to end
 package main
 
@@ -14,13 +15,14 @@ import (
 	"os/signal"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
 
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: probe serve NETWORK/ADDRESS... | ask NETWORK HOST PORT SECONDS [N] | wait")
+		fmt.Fprintln(os.Stderr, "usage: probe serve NETWORK/ADDRESS... | ask SECONDS TIMES | wait")
 		os.Exit(2)
 	}
 	switch os.Args[1] {
@@ -37,26 +39,31 @@ func main() {
 		fmt.Fprintln(os.Stderr, <-failed)
 		os.Exit(1)
 	case "ask":
-		wait, err := time.ParseDuration(os.Args[5] + "s")
-		if err != nil {
+		wait, err := time.ParseDuration(os.Args[2] + "s")
+		times, err2 := strconv.Atoi(os.Args[3])
+		if err := errors.Join(err, err2); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(2)
 		}
-		times := 1
-		if len(os.Args) > 6 {
-			if times, err = strconv.Atoi(os.Args[6]); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				os.Exit(2)
-			}
-		}
-		answers := make(chan string)
+		survey(wait, times)
+	}
+}
+
+// The connections of a line are opened at once, and a few lines at a time.
+func survey(wait time.Duration, times int) {
+	var all sync.WaitGroup
+	turns := make(chan bool, 64)
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		words := strings.Fields(lines.Text())
 		for range times {
-			go func() { answers <- ask(os.Args[2], net.JoinHostPort(os.Args[3], os.Args[4]), wait) }()
-		}
-		for range times {
-			fmt.Println(<-answers)
+			turns <- true
+			all.Go(func() {
+				fmt.Println(words[0], ask(words[1], net.JoinHostPort(words[2], words[3]), wait))
+				<-turns
+			})
 		}
 	}
+	all.Wait()
 }
 
 func answer(client net.Addr) string {
