@@ -86,6 +86,12 @@ def diagnose(
 ) -> None:
     """Say whether SRC can reach DST, and if not, why.
 
+    \b
+    skoop diagnose pod/shop/web-1 svc/shop/api:80
+    skoop diagnose deploy/shop/web db.example.com -p 5432 -o html --serve
+    skoop diagnose internet svc/shop/web --provider aliyun
+    skoop diagnose pod/shop/web-1 10.0.0.7 -p 53 --protocol udp --snapshot case.tar.gz
+
     Exit code: 0 reachable; 1 unreachable or partial; 2 bad usage; 3 cannot be decided from what
     was collected; 4 skoop could not look.
     """

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 from typer.core import TyperCommand
 
+from skoop.cli.panels import order, panel
+
 if TYPE_CHECKING:
     from skoop.infra.options import Option, Settings
     from skoop.provider.base import Provider
@@ -106,7 +108,7 @@ class ProviderCommand(TyperCommand):
             if record is None:
                 continue
             sections.setdefault(_section(param), []).append(record)
-        for title, records in sections.items():
+        for title, records in sorted(sections.items(), key=lambda each: order(each[0])):
             with formatter.section(title):
                 formatter.write_dl(records)
 
@@ -240,5 +242,5 @@ def _made(options: Sequence[_Said]) -> list[Any]:
 def _section(param: Any) -> str:
     meant = _of_parameter(str(param.name))
     if meant is None:
-        return "Options"
+        return panel(param)
     return f"Options of provider {meant[0]}" if meant[0] else "Providers from elsewhere"
