@@ -112,6 +112,8 @@ class Run:
             if isinstance(result, NodeDocument):
                 return result
             why = "; ".join(filter(None, (result, weakness(known) if known else "")))
+        if self._yard.stopped:
+            raise StoppedError  # Its pod was deleted because the run ends, which is no news.
         self._observe(NodeFailed(node, why))
         return NodeFailure(node, why)
 

@@ -38,6 +38,12 @@ class Yard:
         self._coming = self._dropping = 0
         self._stopped = False
 
+    @property
+    def stopped(self) -> bool:
+        """Whether `clear` has begun."""
+        with self._changed:
+            return self._stopped
+
     def make(self, assignment: Assignment) -> None:
         """Create a pod. Raises AccessError, or StoppedError once `clear` has begun."""
         body = msgspec.json.encode(collector_pod(assignment, self._options))

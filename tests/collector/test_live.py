@@ -441,6 +441,7 @@ def test_a_signal_leaves_nothing_nor_do_those_that_follow(
     assert stop.value.code == 128 + number
     assert live.server.asked("delete", "pods") == 1
     assert live.pods == []
+    assert not [one for one in live.said if isinstance(one, NodeFailed)]
     assert signal.getsignal(number) is before
 
 
