@@ -12,7 +12,7 @@ import pytest
 from skoop.findings import Finding
 
 TOLD = runpy.run_path(str(Path(__file__).parents[1] / "docs" / "generate.py"))["told"]
-ENOUGH = 1000
+ENOUGH = 3000
 """Tests in a run that has to have named all: a run of a few files is not judged."""
 
 

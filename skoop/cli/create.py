@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -117,5 +118,7 @@ def _finish(working: Path, target: Path, *, redact: bool, whole: bool) -> None:
 def _said(captured: Captured, target: Path) -> str:
     nodes = f"{captured.nodes} node" + ("s" if captured.nodes != 1 else "")
     kept = f", {captured.kept} of them from before" if captured.kept else ""
-    missing = "".join(f"\nskoop: missing: {one.what}: {one.why}" for one in captured.missing)
+    # Elsewhere than on a terminal each was said when it failed.
+    said = captured.missing if sys.stderr.isatty() else ()
+    missing = "".join(f"\nskoop: missing: {one.what}: {one.why}" for one in said)
     return f"skoop: {target}: {nodes}{kept}{missing}"

@@ -12,38 +12,31 @@ from skoop.collector import labels
 from skoop.model.kube import Inventory, Pod
 
 _SUITABLE: Final = (
-    "flannel/flannel",
-    "coreos/flannel",
-    "mirrored-flannel",
-    "calico/node",
-    "calico-node",
-    "mirrored-calico-node",
-    "cilium/cilium",
-    "kube-router",
-    "antrea/antrea",
-    "weave-kube",
-    "kube-ovn",
-    "/terway",
+    ("kube-flannel", "flannel"),
+    ("calico-node", "calico/node"),
+    ("cilium-agent", "cilium/cilium"),
+    ("kube-router", "kube-router"),
+    ("antrea-agent", "antrea/antrea"),
+    ("weave", "weave-kube"),
+    ("cni-server", "kube-ovn"),
+    ("terway", "terway"),
 )
-"""Parts of the names of network plugins' images that have sh, iproute2 and iptables. kube-proxy's
-has no iproute2."""
+"""Network plugins whose images have sh, iproute2 and iptables: their containers' names, and parts
+of the images' names. Mirrors rename images, distributions containers. kube-proxy's image has no
+iproute2."""
 
 
 def suitable_images(node: str, inventory: Inventory) -> tuple[str, ...]:
     """Images that run on a node, once each, in the order of the list above: as the pods name them,
     so that the node knows them by that name."""
-    running = {
-        container.image
+    ranked = [
+        (rank, container.image)
         for pod in inventory.pods_on_node(node)
-        if not pod.finished
+        if pod.host_network and not pod.finished
         for container in pod.containers
         if container.image and not container.waiting and not container.terminated
-    }
-    ranked = [
-        (rank, image)
-        for image in running
-        for rank, part in enumerate(_SUITABLE)
-        if part in image.partition("@")[0]
+        for rank, (name, part) in enumerate(_SUITABLE)
+        if name == container.name or part in container.image.partition("@")[0]
     ]
     return tuple(dict.fromkeys(image for _, image in sorted(ranked)))
 

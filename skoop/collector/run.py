@@ -32,6 +32,8 @@ from skoop.snapshot import NodeDocument
 
 Result = NodeDocument | NodeFailure | BaseException
 _Pods = tuple[PodOnNode, ...]
+_SLICE = 0.25
+"""Seconds."""
 _NO_IMAGE = (
     "no image on it is known to have sh, iproute2 and iptables; name one with --collector-image"
 )
@@ -63,10 +65,17 @@ class Run:
         for _ in range(min(self._options.parallel, len(nodes))):
             threading.Thread(target=self._work, name="skoop-collect", daemon=True).start()
         for _ in nodes:
-            result = self._results.get()
+            result = self._next()
             if isinstance(result, BaseException):
                 raise result
             yield result
+
+    def _next(self) -> Result:
+        """The next result, awaited in slices: a signal that arrives just before a thread begins to
+        wait does not wake it."""
+        while True:
+            with suppress(queue.Empty):
+                return self._results.get(timeout=_SLICE)
 
     def clean_up(self) -> None:
         """Delete the run's pods, and say which could not be."""

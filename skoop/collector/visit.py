@@ -156,7 +156,8 @@ class Visitor:
         return sight.said or "its pod was deleted by somebody else"
 
     def _events(self, name: str) -> str:
-        """The last warning about a pod, as "reason: message"; "" when there is none to be had."""
+        """The last warning about a pod, else whatever was last said of it, as "reason: message";
+        "" when there is nothing to be had."""
         at = At(EVENTS, self._options.namespace)
         try:
             pages = self._client.pages(at, Selection(fields=f"involvedObject.name={name}"))
@@ -164,14 +165,10 @@ class Visitor:
             return ""
         events = [_decoded(bytes(raw)) for page in pages for raw in page.items]
         # "Error: ErrImagePull" and the like repeat the state.
-        warnings = [
-            each
-            for each in events
-            if each.type == "Warning" and not each.message.startswith("Error: ")
-        ]
-        if not warnings:
+        events = [each for each in events if each.reason and not each.message.startswith("Error: ")]
+        if not events:
             return ""
-        last = max(warnings, key=lambda each: each.last_timestamp or each.event_time or "")
+        last = max(events, key=lambda each: (each.type == "Warning", each.when))
         return f"{last.reason}: {' '.join(last.message.split())[:300]}"
 
 
@@ -189,6 +186,11 @@ class _Event(Struct, frozen=True, rename="camel"):
     message: str = ""
     last_timestamp: str | None = None
     event_time: str | None = None
+
+    @property
+    def when(self) -> str:
+        """RFC 3339, so that later is greater."""
+        return self.last_timestamp or self.event_time or ""
 
 
 def _decoded(data: bytes) -> _Event:

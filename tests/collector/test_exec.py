@@ -6,10 +6,13 @@ import contextlib
 import hashlib
 import os
 import socket
+import ssl
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -24,7 +27,11 @@ SECRET = "s3cr3t-token"
 
 @contextmanager
 def server(
-    script: Script, *, status: int = 101, protocol: str = "v5.channel.k8s.io"
+    script: Script,
+    *,
+    status: int = 101,
+    protocol: str = "v5.channel.k8s.io",
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -59,6 +66,8 @@ def server(
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
         http.daemon_threads = True
+        if tls is not None:
+            http.socket = tls.wrap_socket(http.socket, server_side=True)
         thread = Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
@@ -231,3 +240,87 @@ def test_no_more_than_the_limit() -> None:
             timeout=5,
             limit=1000,
         )
+
+
+@contextmanager
+def proxy(login: str) -> Iterator[tuple[str, list[str]]]:
+    """An HTTP proxy that knows CONNECT; what it was asked."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_CONNECT(self) -> None:
+            self.close_connection = True
+            asked.append(self.path)
+            if self.headers["Proxy-Authorization"] != f"Basic {login}":
+                self.send_error(407)
+                return
+            host, _, port = self.path.partition(":")
+            with socket.create_connection((host, int(port))) as beyond:
+                self.send_response(200)
+                self.end_headers()
+                back = Thread(target=pump, args=(beyond, self.connection))
+                back.start()
+                pump(self.connection, beyond)
+                back.join()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        thread = Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"127.0.0.1:{http.server_address[1]}", asked
+        finally:
+            http.shutdown()
+            thread.join()
+
+
+def pump(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+
+
+def test_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    headers = {"Authorization": f"Bearer {SECRET}"}
+    with server(ended) as url, proxy("am9lOnAlMjA=") as (place, asked):
+        through = WebSocketTarget(url, headers, None, "", f"http://joe:p%2520@{place}")
+        assert execute(through, b"x", timeout=5).status == 0
+        assert asked == [url.split("/")[2]]
+        wrong = WebSocketTarget(url, headers, None, "", f"http://joe:no@{place}")
+        with pytest.raises(ExecError, match="407"):
+            execute(wrong, b"", timeout=5)
+        socks = WebSocketTarget(url, headers, None, "", f"socks5://{place}")
+        with pytest.raises(ExecError, match="proxy that speaks socks5"):
+            execute(socks, b"", timeout=5)
+
+
+def test_the_environments_proxy_is_not_the_kubeconfigs(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    with server(ended) as url:
+        assert run(url).status == 0
+
+
+def test_over_tls_with_the_name_that_is_asked_for(tmp_path: Path) -> None:
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-keyout", "key", "-out", "cert", "-subj", "/CN=api.example",
+         "-addext", "subjectAltName=DNS:api.example"],
+        cwd=tmp_path, check=True, capture_output=True,
+    )  # fmt: skip
+    ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ours.load_cert_chain(tmp_path / "cert", tmp_path / "key")
+    theirs = ssl.create_default_context(cafile=str(tmp_path / "cert"))
+    headers = {"Authorization": f"Bearer {SECRET}"}
+    with server(ended, tls=ours) as url:
+        secure = url.replace("ws://", "wss://")
+        assert execute(
+            WebSocketTarget(secure, headers, theirs, "api.example", ""), b"", timeout=5
+        ) == Executed(b"", "", 0)
+        with pytest.raises(ExecError, match="certificate"):
+            execute(WebSocketTarget(secure, headers, theirs, "", ""), b"", timeout=5)

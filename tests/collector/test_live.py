@@ -10,13 +10,14 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from msgspec import structs
 
 from skoop.collector import labels
 from skoop.collector.live import LiveNodes
 from skoop.collector.options import CollectorOptions
 from skoop.collector.source import Gathered
 from skoop.errors import AccessError, UsageError
-from skoop.model.kube import build_inventory
+from skoop.model.kube import Pod, PodContainer, build_inventory
 from skoop.model.progress import NodeFailed, NodeFinished, NodeStage, NodeStarted, Stage
 from tests.apiserver import Fault, verbs
 from tests.apiserver.kubelet import (
@@ -276,8 +277,10 @@ def test_a_node_without_network_is_collected_all_the_same(live: Live) -> None:
     assert failure.why.endswith("not ready (KubeletNotReady: CNI is not initialized)")
 
 
-def cni(name: str, image: str) -> object:
-    return pod(name, "n1", image, namespace="kube-system", host_network=True)
+def cni(name: str, image: str, container: str = "main") -> Pod:
+    made = pod(name, "n1", image, namespace="kube-system", host_network=True)
+    box = PodContainer(name=container, image=image, ready=True)
+    return structs.replace(made, containers=(box,))
 
 
 def test_the_image_of_the_network_plugin_is_taken(live: Live) -> None:
@@ -287,6 +290,15 @@ def test_the_image_of_the_network_plugin_is_taken(live: Live) -> None:
     (made,) = live.kubelet.made
     assert made["spec"]["containers"][0]["image"] == "docker.io/flannel/flannel:v1"
     assert made["spec"]["nodeName"] == "n1"
+
+
+def test_an_image_under_another_name_is_known_by_its_container(live: Live) -> None:
+    answer(live, "n1")
+    pods = [cni("f", "mirror.corp/net/f:7", "kube-flannel"), pod("x", "n1", "x/flannel-demo:1")]
+    live.collect("n1", image="", inventory=build_inventory(nodes=[node("n1")], pods=pods))
+    assert [made["spec"]["containers"][0]["image"] for made in live.kubelet.made] == [
+        "mirror.corp/net/f:7"
+    ]
 
 
 def test_another_image_is_tried_when_one_lacks_a_shell(live: Live) -> None:
