@@ -46,7 +46,6 @@ from skoop.infra.resources import (
     Zone,
 )
 from skoop.infra.source import CloudState, Gap, Scope
-from skoop.infra.store import Answers
 from skoop.model.address import Family, Prefix, parse_ip, parse_prefix
 from skoop.model.kube import Node
 from skoop.network.base import Context, Network
@@ -188,6 +187,7 @@ class TestCloudSource:
         self._context = context
         self._answers = context.answers
         self._state: CloudState | None = None
+        self._nodes: dict[str, str] = {}
 
     def state(self, scope: Scope) -> CloudState:
         """The whole file: it is small, so that a scope makes no difference."""
@@ -200,15 +200,21 @@ class TestCloudSource:
         """The resource as the file has it now."""
         if not self._context.live:
             return resource
-        return self._tree(self._ask()).find(type(resource), resource.id)
+        return read_tree(self._ask()).find(type(resource), resource.id)
 
     def recorded(self) -> Mapping[str, bytes]:
         """What was read."""
         return {NAME: self._answers.encode()} if len(self._answers) else {}
 
+    def instance_of(self, node: Node) -> str:
+        """The instance of a node: by its provider id, or as the file says."""
+        self.state(Scope())
+        return self._nodes.get(node.name) or node.provider_id.removeprefix("testcloud://")
+
     def _read(self) -> CloudState:
         try:
             document = self._ask() if self._context.live else self._recorded()
+            tree = read_tree(document)
         except (AccessError, InputError) as error:
             gaps = tuple(Gap(each, str(error)) for each in Capability)
             return CloudState(Tree(PLATFORM), gaps)
@@ -218,7 +224,7 @@ class TestCloudSource:
             for each in Capability
             if each.value in refused
         )
-        tree = self._tree(document)
+        self._nodes = {str(name): str(each) for name, each in document.get("nodes", {}).items()}
         said = "TestCloud has one subscription" if not tree.all(Subscription) else ""
         return CloudState(tree, gaps, (said,) if said else (), complete=True)
 
@@ -239,9 +245,6 @@ class TestCloudSource:
         if answer is None:
             raise AccessError("the snapshot holds no answers of TestCloud; --ask-cloud asks it")
         return typing.cast(dict[str, object], json.loads(answer))
-
-    def _tree(self, document: Mapping[str, object]) -> Tree:
-        return read_tree(document)
 
 
 class TestCloudConsole:
@@ -346,30 +349,14 @@ class TestCloudProvider:
 
     def create_network(self, context: Context) -> Network:
         """A network over the tree."""
-        nodes = _nodes(context)
+        source = TestCloudSource(context)
         cloud = Cloud(
-            source=TestCloudSource(context),
+            source=source,
             dialect=DIALECT,
             capabilities=self.capabilities,
-            instance_of=lambda node: nodes.get(node.name, _by_id(node)),
+            instance_of=source.instance_of,
         )
         return cloud_network(context, cloud)
-
-
-def _by_id(node: Node) -> str:
-    return node.provider_id.removeprefix("testcloud://")
-
-
-def _nodes(context: Context) -> dict[str, str]:
-    """Node names to instances, for clusters whose nodes have no provider ids."""
-    answers = Answers() if context.live else context.answers
-    recorded = answers.find(ACTION, {})
-    try:
-        document = json.loads(recorded) if recorded else read_file(context.settings["file"])
-    except (AccessError, InputError):
-        return {}
-    found = document.get("nodes") or {}
-    return {str(name): str(instance) for name, instance in found.items()}
 
 
 def create_provider() -> TestCloudProvider:

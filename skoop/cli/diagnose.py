@@ -17,6 +17,7 @@ from skoop.cli.options import (
     OutputFormats,
     Quiet,
     Serve,
+    ShowEmulated,
     Verbose,
 )
 from skoop.cli.plugged import asked
@@ -71,6 +72,7 @@ def diagnose(
     ] = "auto",
     ask_cloud: AskCloud = False,
     debug: Debug = False,
+    show_emulated: ShowEmulated = False,
     network_plugin: Annotated[str, typer.Option(help="Instead of what is detected.")] = "",
     proxy_mode: Annotated[str, typer.Option(help="Instead of what is detected.")] = "",
     cluster_cidr: Annotated[str, typer.Option(help="Instead of what is detected.")] = "",
@@ -104,7 +106,9 @@ def diagnose(
         kubeconfig, context, request_timeout, max_nodes, verbose, quiet, bool(batch), collectors
     )
     state = State(snapshot, demo, live)
-    cloud = cloud_question(ctx, provider, ask_cloud=ask_cloud, debug=debug)
+    cloud = cloud_question(
+        ctx, provider, ask_cloud=ask_cloud, debug=debug, emulated=show_emulated
+    )  # fmt: skip
     common = Request(
         src=one_of(source, src, "source"), dst=one_of(destination, dst, "destination"),
         port=port or None, protocol=protocol, namespace=namespace, sport=sport, size=size, df=df,
@@ -123,13 +127,16 @@ def diagnose(
 
 
 def cloud_question(
-    context: typer.Context, provider: str, *, ask_cloud: bool = False, debug: bool = False
-) -> CloudQuestion:
+    context: typer.Context, provider: str, *, ask_cloud: bool = False, debug: bool = False,
+    emulated: bool = False,
+) -> CloudQuestion:  # fmt: skip
     """Which provider a command line means."""
     from skoop.cli.output import remark
     from skoop.cli.query import CloudQuestion
 
-    return CloudQuestion(provider, asked(context), ask_cloud, remark if debug else None)
+    return CloudQuestion(
+        provider, asked(context), ask_cloud, remark if debug else None, emulated
+    )  # fmt: skip
 
 
 def _batch(file: str, common: Request, state: State, cloud: CloudQuestion) -> int:
@@ -149,7 +156,7 @@ def _batch(file: str, common: Request, state: State, cloud: CloudQuestion) -> in
 
     check_overrides(common.overrides)
     with open_session(state, cloud) as session:
-        return run_batch(file, ask, session.diagnose)
+        return run_batch(file, ask, lambda request: cloud.shown(session.diagnose(request)))
 
 
 def _shown_question(demo_name: str, common: Request) -> Request:
@@ -205,7 +212,7 @@ def _answer(request: Request, state: State, cloud: CloudQuestion, shown: Shown) 
     request = check_request(request)
     with open_session(state, cloud) as session:
         diagnosis = session.diagnose(request)
-    deliver(to_document(diagnosis), shown)
+    deliver(to_document(cloud.shown(diagnosis)), shown)
     raise typer.Exit(EXIT_CODES[diagnosis.verdict])
 
 

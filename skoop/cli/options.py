@@ -52,3 +52,7 @@ AskCloud = Annotated[
 Debug = Annotated[
     bool, typer.Option("--debug", help="Say every call to the cloud on stderr, without secrets.")
 ]
+ShowEmulated = Annotated[
+    bool,
+    typer.Option("--show-emulated", help="Show devices that the cloud itself has no object for."),
+]

@@ -76,7 +76,7 @@ def describe(
     write_list(output, ("name", "describes", "origin", "checks"), [head])
     if wanted:
         emit("\n")
-        columns = ("option", "environment", "secret", "required", "given by", "help")
+        columns = ("option", "environment", "note")
         write_list(output, columns, wanted)
 
 
@@ -132,4 +132,12 @@ def _row(value: Value) -> dict[str, object]:
         "choices": list(option.choices),
         "given by": value.origin.value if value.text else "nobody",
         "help": option.help,
+        "note": _note(value),
     }
+
+
+def _note(value: Value) -> str:
+    words = ["secret"] if value.option.secret else []
+    words += ["required"] if value.option.required else []
+    words += [f"given by {value.origin.value}"] if value.text else []
+    return ", ".join(words)

@@ -37,12 +37,20 @@ _MAX_PAYLOAD = 65507
 
 
 class CloudQuestion(NamedTuple):
-    """Which provider is meant, with what options; `live` asks its cloud now."""
+    """Which provider is meant, with what options; `live` asks its cloud now, `emulated` shows what
+    its cloud has no object for."""
 
     name: str
     asked: Asked
     live: bool = False
     debug: Callable[[str], None] | None = None
+    emulated: bool = False
+
+    def shown(self, diagnosis: Diagnosis) -> Diagnosis:
+        """The diagnosis with as much of the cloud as was asked for."""
+        from skoop.report.emulated import without_emulated
+
+        return diagnosis if self.emulated else without_emulated(diagnosis)
 
 
 class Answering(Protocol):
@@ -110,9 +118,10 @@ class State(NamedTuple):
 def open_session(state: State, cloud: CloudQuestion) -> Iterator[Answering]:
     """What answers questions about the state, for a provider. Raises UsageError, SnapshotError or
     AccessError."""
-    if cloud.name != AUTO:
-        cloud.asked.registry.find(cloud.name)
     named = [each for each in (state.snapshot, state.demo) if each]
+    if cloud.name != AUTO:  # what is wrong with its options is said before anything is asked
+        chosen = cloud.asked.registry.find(cloud.name)
+        cloud.asked.settings(chosen, live=cloud.live or not named)
     if len(named) > 1 or (named and (state.live.kubeconfig or state.live.context)):
         raise UsageError(
             "--snapshot, --demo and --kubeconfig or --context are different sources of state; give "

@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Struct
 
 from skoop.infra.console import CloudCommand, Console, MissingError, Row
-from skoop.infra.resources import PortRange, Resource
-from skoop.model.address import Family, Prefix, format_ip
+from skoop.infra.resources import Resource
+from skoop.model.address import Family, format_ip
 
 _LEFT_OUT = ("raw", "emulated")
 
@@ -57,7 +57,7 @@ def row_of(one: Struct, gid: str) -> Row:
 def _plain(value: object) -> object:
     if isinstance(value, Enum) and not isinstance(value, Family):
         return value.value
-    if isinstance(value, Prefix | PortRange):
+    if isinstance(value, Struct) and type(value).__str__ is not object.__str__:
         return str(value)
     if isinstance(value, tuple):
         if len(value) == 2 and isinstance(value[0], Family):

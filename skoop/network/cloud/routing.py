@@ -76,7 +76,13 @@ class Elsewhere(Struct, frozen=True):
     answers: bool = False
 
 
-Target = ToInterface | ToBalancer | ToInternet | Elsewhere
+class ToNode(Struct, frozen=True):
+    """To a node whose machine was not found in the cloud."""
+
+    node: str
+
+
+Target = ToInterface | ToBalancer | ToInternet | ToNode | Elsewhere
 
 
 class Way(Struct, frozen=True):
@@ -99,7 +105,7 @@ def ways_on(passing: Passing, interface: Interface, expected: str) -> tuple[Way,
     subnet = view.subnet(interface)
     table = view.table(subnet) if subnet is not None else None
     if table is None or not view.looks(Capability.ROUTES):
-        return (Way(1.0, _unrouted(passing, interface, address)),)
+        return (Way(1.0, _unrouted(passing, interface, address, expected)),)
     passing.enter(table)
     found = lookup(table, *address, view.dialect)
     if found.route is None:
@@ -126,11 +132,14 @@ def ways_on(passing: Passing, interface: Interface, expected: str) -> tuple[Way,
     )
 
 
-def _unrouted(passing: Passing, interface: Interface, address: Address) -> Target:
-    """Without routes only what the tree itself shows is known."""
+def _unrouted(passing: Passing, interface: Interface, address: Address, expected: str) -> Target:
+    """Without routes a packet is taken to get to who has its address."""
     local = _local(passing, interface.vpc, address)
     if isinstance(local, ToInterface | ToBalancer):
         return local
+    if expected:
+        reached = passing.view.interface_for(address, interface.vpc)
+        return ToInterface(reached) if reached is not None else ToNode(expected)
     private = is_private(*address)
     return Elsewhere(f"the router of {interface.vpc}") if private else ToInternet(None)
 
@@ -144,9 +153,10 @@ def _follow(
     if hop.kind is NextHopKind.BLACKHOLE:
         return _lost(view, table, route, CloudRouteBlackhole, "is a black hole")
     if hop.kind is NextHopKind.LOCAL:
-        return _local(passing, interface.vpc, address) or Elsewhere(
-            f"an address of {interface.vpc} that nothing which was read has"
-        )
+        local = _local(passing, interface.vpc, address)
+        if local is None and expected and view.instance(expected) is None:
+            return ToNode(expected)
+        return local or Elsewhere(f"an address of {interface.vpc} that nothing which was read has")
     if hop.kind in _MACHINES:
         return _to_machine(passing, table, found, hop, expected)
     if hop.kind is NextHopKind.PEERING:

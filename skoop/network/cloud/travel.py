@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
-from skoop.diagnose.passage import Passage, Passages
+from skoop.diagnose.passage import Passage, Passages, Reached
 from skoop.findings.cloud.nat import CloudNatNoPublicIp
 from skoop.infra.decide.nat import is_private
 from skoop.infra.resources import Interface, LoadBalancer, NatGateway, Resource, RouteTable
@@ -27,6 +27,7 @@ from skoop.network.cloud.routing import (
     ToBalancer,
     ToInterface,
     ToInternet,
+    ToNode,
     Way,
     ways_on,
 )
@@ -95,6 +96,13 @@ class Travel:
             return (self._arrive(passing, to.interface, interface.subnet, share),)
         if isinstance(to, ToBalancer):
             return self._balance(passing, to.balancer, interface, share)
+        if isinstance(to, ToNode):
+            passing.note(
+                f"the cloud under node {to.node}", "the node's machine was not found in it"
+            )
+            packet = passing.packet
+            return (Reached(node=to.node, packet=packet, address=packet.dst,
+                            journey=passing.journey, weight=share),)  # fmt: skip
         if isinstance(to, Elsewhere):
             passing.leave_for(passing.packet.destination)
             return (passing.gone(to.where, share, answers=to.answers),)
