@@ -33,6 +33,23 @@ def _vxlan(cluster: Cluster, target: Target) -> bool:
     return device(cluster) == TUNNEL and tunnelled(cluster, target)
 
 
+def _in_tunnel(cluster: Cluster, target: Target) -> bool:
+    return bool(device(cluster)) and tunnelled(cluster, target)
+
+
+def _with_tunnel(*lines: str) -> Step:
+    """Steps on the node; TUNNEL is the cluster's device, END the address a route through it goes
+    to, by what stands before the dot: "peer.END"."""
+
+    def step(scene: Scene) -> None:
+        name = device(scene.lab.cluster)
+        end = "vtep" if name == TUNNEL else "ip"
+        for line in lines:
+            at("node", line.replace("TUNNEL", name).replace("END", end))(scene)
+
+    return step
+
+
 def _near(cluster: Cluster, target: Target) -> bool:
     """The third node is on the node's own link."""
     third = bool(target.third)
@@ -142,8 +159,13 @@ OWN: tuple[Fault, ...] = (
     fault(
         "calico-block-to-third-tunnel",
         "route-wrong-nexthop",
-        _instead(f"{{peer.block}} via {{third.vtep}} dev {TUNNEL} onlink"),
-        fits=both(_vxlan, third_node, lambda c, t: not c.direct(c.node(t.node), c.node(t.third))),
+        _with_tunnel(
+            "ip route del {peer.block}",
+            "ip route add {peer.block} via {third.END} dev TUNNEL onlink",
+        ),
+        fits=both(
+            _in_tunnel, third_node, lambda c, t: not c.direct(c.node(t.node), c.node(t.third))
+        ),
     ),
     fault(
         "calico-block-on-link",
@@ -155,17 +177,16 @@ OWN: tuple[Fault, ...] = (
         "calico-block-by-card",
         "route-wrong-device",
         _instead("{peer.block} via {node.gateway} dev eth0"),
-        fits=_vxlan,
+        fits=_in_tunnel,
     ),
     fault(
         "calico-tunnel-within-subnet",
         "route-wrong-device",
-        at(
-            "node",
+        _with_tunnel(
             "ip route del {peer.block}",
-            f"ip route add {{peer.block}} via {{peer.vtep}} dev {TUNNEL} onlink",
+            "ip route add {peer.block} via {peer.END} dev TUNNEL onlink",
         ),
-        fits=lambda c, t: device(c) == TUNNEL and routed(c, t),
+        fits=lambda c, t: bool(device(c)) and routed(c, t),
     ),
     fault("calico-block-blackhole", "route-blackhole", _instead("blackhole {peer.block}")),
     fault("calico-block-unreachable", "route-unreachable", _instead("unreachable {peer.block}")),
@@ -288,8 +309,8 @@ OWN: tuple[Fault, ...] = (
     fault(
         "calico-tunnel-down",
         "tunnel-down",
-        at("node", f"ip link set {TUNNEL} down"),
-        fits=_vxlan,
+        _with_tunnel("ip link set TUNNEL down"),
+        fits=_in_tunnel,
     ),
     fault(
         "calico-tunnel-flapped",
@@ -303,6 +324,27 @@ OWN: tuple[Fault, ...] = (
         "vtep-missing",
         at("node", f"ip link del {TUNNEL}"),
         fits=_vxlan,
+    ),
+    fault(
+        "calico-tunnel-address-lost",
+        "address-missing",
+        _with_tunnel("ip addr flush dev TUNNEL"),
+        also=("route-missing", "bgp-route-not-present"),
+        fits=_in_tunnel,
+    ),
+    fault(
+        "calico-ipip-blocked",
+        "ipip-proto-blocked",
+        at("peer", "iptables -I INPUT -p 4 -j DROP"),
+        also=("underlay-port-blocked", "filter-drop"),
+        fits=lambda c, t: device(c) == "tunl0" and tunnelled(c, t),
+    ),
+    fault(
+        "calico-remote-pod-by-card",
+        "route-shadowed-by-more-specific",
+        at("node", "ip route add {other.ip}/32 via {node.gateway} dev eth0"),
+        also=("route-wrong-device", "route-wrong-nexthop"),
+        fits=_in_tunnel,
     ),
     fault(
         "calico-tunnel-mac",
