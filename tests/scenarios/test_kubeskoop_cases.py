@@ -1,4 +1,4 @@
-"""The end-to-end cases of KubeSkoop for generic and flannel networks, on the real kernel.
+"""The end-to-end cases of KubeSkoop, on the real kernel; those with IPIP are recorded ones.
 
 One cluster for each backend; each case has a pod or a node of its own to break, so that one capture
 and one batch answer all of them. Where KubeSkoop reports a fault that the kernel does not mind, the
@@ -16,7 +16,9 @@ from pathlib import Path
 
 import pytest
 from msgspec import Struct
+from msgspec.structs import replace
 
+from tests.felix.words import veth
 from tests.lab import commands
 from tests.lab.build import build
 from tests.lab.capture import capture
@@ -32,6 +34,7 @@ from tests.lab.topology import (
     OUTSIDE_IP,
     OUTSIDE_PORT,
     Backend,
+    Calico,
     Cluster,
     Listener,
     Node,
@@ -96,6 +99,12 @@ def _cluster(backend: str, homes: dict[str, int]) -> Cluster:
             Service(name="empty", cluster_ip="10.96.0.11", ports=ports),
         ),
     )
+
+
+def _apart(cluster: Cluster) -> Cluster:
+    """The same with its last node behind a router."""
+    *near, last = cluster.nodes
+    return replace(cluster, nodes=(*near, replace(last, subnet=1)))
 
 
 LOST = ("timeout", "unreachable")
@@ -237,7 +246,45 @@ HOST_GW = Scenery(
         ),
     },
 )  # fmt: skip
-SCENERIES = {"vxlan": VXLAN, "host-gw": HOST_GW}
+CALICO_BGP = Scenery(
+    replace(
+        _cluster("vxlan", {"near": 1, "far": 2, "unplugged": 2, "k3pod": 3}), calico=Calico()
+    ),
+    (
+        ("k2", f"ip link set {veth('lab', 'unplugged')} down"),
+        ("k3", "ip route del 10.244.3.23/32"),
+    ),
+    {
+        "calico-bgp-pod-to-pod": Asked(src="pod/lab/near", dst="pod/lab/far"),
+        "calico-bgp-service": Asked(src="pod/lab/near", dst="svc/lab/web", port=80),
+        "calico-bgp-veth-down": Asked(
+            src="pod/lab/near", dst="pod/lab/unplugged", results=LOST, blamed=("veth-peer-down",),
+            where="k2",
+        ),
+        "calico-bgp-pod-route-deleted": Asked(
+            src="pod/lab/near", dst="pod/lab/k3pod", results=LOST, blamed=("route-missing",),
+            where="k3",
+        ),
+    },
+)  # fmt: skip
+# KubeSkoop calls both broken: it knows no VXLAN pool, and takes CrossSubnet for IPIP everywhere.
+CALICO_VXLAN = Scenery(
+    replace(
+        _apart(_cluster("vxlan", {"near": 1, "far": 2, "beyond": 3})),
+        calico=Calico("vxlan", cross=True),
+    ),
+    (),
+    {
+        "calico-vxlan-within-a-subnet": Asked(src="pod/lab/near", dst="pod/lab/far"),
+        "calico-vxlan-between-subnets": Asked(src="pod/lab/near", dst="pod/lab/beyond"),
+    },
+)
+SCENERIES = {
+    "vxlan": VXLAN,
+    "host-gw": HOST_GW,
+    "calico-bgp": CALICO_BGP,
+    "calico-vxlan": CALICO_VXLAN,
+}
 
 
 def _break(lab: Lab, place: str, command: str) -> None:
