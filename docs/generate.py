@@ -172,9 +172,10 @@ LIMITS = (
     "- **Calico** is walked as its nodes have it. BGP itself is not seen: routes tell what it "
     "brought, and routers named as BGPPeers are taken to know the blocks of pools without "
     "tunnels. WireGuard between nodes, VPP and the eBPF data plane are recognised and not walked. "
-    "Declared and enforced policy are compared for the connection asked about, not for all pods "
-    "of a node; where another program than iptables or nftables enforces, only what is declared "
-    "is told, under `not_checked`."
+    "Declared and enforced policy are compared for the connection asked about, and on the nodes "
+    "it met for up to some 600 connections of their pods with one pod of each kind elsewhere; "
+    "where another program than iptables or nftables enforces, only what is declared is told, "
+    "under `not_checked`."
 )
 
 

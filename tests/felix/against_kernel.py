@@ -24,6 +24,9 @@ from skoop.cluster.inventory import from_documents
 from skoop.model.address import parse_ip
 from skoop.model.packet import Proto
 from skoop.model.request import Request
+from skoop.network.base import Context
+from skoop.network.build import read
+from skoop.network.generic import generic_network
 from skoop.network.session import Session
 from skoop.policy import Engine, Flow, Parties, Traffic, compile_policies, evaluate
 from skoop.snapshot import load
@@ -247,6 +250,17 @@ def ask(
     return found
 
 
+def audited(folder: Path) -> list[str]:
+    """What skoop says of the policies on the nodes without being asked about a connection."""
+    network = generic_network(Context(collected=read(load(folder))))
+    return [
+        each.suspicion.message
+        for node in network.cluster.machines
+        for each in network.cluster.expected.on(node)
+        if each.suspicion.name in NAMES
+    ]
+
+
 def _ip(lab: Lab, endpoint: str) -> str:
     kind, _, name = endpoint.partition("/")
     if kind == "pod":
@@ -340,7 +354,9 @@ def _round(
     for name, node in played.nodes.items():
         program(lab, name, filter_text(node), sets_text(node))
     asked = questions(rng, lab.cluster, 10)
-    for each in _asked(lab, people, played, asked):
+    found, said = _asked(lab, people, played, asked)
+    count.wrong += [f"without reason: {text} with {_names(played)}" for text in said]
+    for each in found:
         count.cases["asked"] += 1
         count.cases[each.declared] += 1
         if not agrees(each):
@@ -348,8 +364,12 @@ def _round(
     if with_broken and played.policies:
         gone, name, filters, sets = broken(rng, played)
         program(lab, name, filters, sets)
-        for each in _asked(lab, people, played, questions(rng, lab.cluster, 60), only_changed=True):
+        many = questions(rng, lab.cluster, 60)
+        found, said = _asked(lab, people, played, many, only_changed=True)
+        for each in found:
             _judge(each, f"{gone} on {name}", count)
+        count.cases["rounds with something left out that shows"] += bool(found)
+        count.cases["of which the node's audit says so too"] += bool(found and said)
 
 
 def _judge(each: Asked, gone: str, count: Count) -> None:
@@ -369,12 +389,12 @@ def _asked(
     asked: list[tuple[str, str, int, str]],
     *,
     only_changed: bool = False,
-) -> list[Asked]:
+) -> tuple[list[Asked], list[str]]:
     with TemporaryDirectory(prefix="skoop-felix-") as name:
         folder = Path(name) / "snapshot"
         capture(lab, folder)
         write_objects(folder, played, people)
-        return ask(lab, folder, asked, only_changed=only_changed)
+        return ask(lab, folder, asked, only_changed=only_changed), audited(folder)
 
 
 def _names(played: Round) -> str:

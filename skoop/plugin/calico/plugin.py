@@ -15,6 +15,7 @@ from skoop.model.trace import Evidence
 from skoop.plugin.base import ClusterView, Expectation
 from skoop.plugin.calico.blocks import blocks_of
 from skoop.plugin.calico.outgoing import nat_outgoing
+from skoop.plugin.calico.policies import programmed_policies
 from skoop.plugin.calico.registered import Registered, peers_of, registered
 from skoop.plugin.calico.routes import by_node, entrance, told_to_routers, ways_to
 from skoop.plugin.calico.tunnel import end_of
@@ -26,6 +27,7 @@ from skoop.plugin.checks.tunnels import (
     TunnelEnd,
     absent_device,
     address_lost,
+    card_with,
     device_settings,
     down_device,
 )
@@ -81,6 +83,13 @@ def _calico(site: Site) -> Iterator[Expectation]:
             yield from _between(site, config, own)
             if not config.ebpf_on(site.node):
                 yield from nat_outgoing(site, config, own)
+                yield from _policies(site, own)
+
+
+def _policies(site: Site, own: Registered) -> Iterator[Expectation]:
+    card = card_with(site, ((own.family, own.address),))
+    if own.family is Family.V4 and card is not None:
+        yield from programmed_policies(site, card.name)
 
 
 def _between(site: Site, config: CalicoConfig, own: Registered) -> Iterator[Expectation]:

@@ -1,0 +1,210 @@
+"""Whether a node's rules do what the policies declare, tried out connection by connection.
+
+The names of Felix' chains and sets change with its version; what they do to a packet does not. So
+packets are put to the node's FORWARD chains as from, and to, its pods, and the verdict is held
+against the declared one: a missing rule, a stale member of a set, a chain left over all show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+from msgspec import Struct
+
+from skoop.findings.base import Finding
+from skoop.findings.policy import DeclaredButNotProgrammed, ProgrammedButNotDeclared
+from skoop.model.address import Family, parse_ip
+from skoop.model.kube import Pod
+from skoop.model.packet import EPHEMERAL, Packet, TcpFlag
+from skoop.model.trace import Evidence
+from skoop.netstack.conntrack import new_connection
+from skoop.netstack.netfilter import Action, BaseChain, ChainKind, Hook, Outcome, View
+from skoop.netstack.stack import Stack
+from skoop.plugin.base import Expectation
+from skoop.plugin.checks.base import expect
+from skoop.plugin.site import PodSite, Site, knows
+from skoop.policy import (
+    Decision,
+    Engine,
+    Flow,
+    Parties,
+    PolicySet,
+    Traffic,
+    Way,
+    compile_policies,
+    decide,
+)
+from skoop.policy import Outcome as Verdict
+from skoop.policy.party import NAMES
+
+_MOST_PEERS = 12
+_MOST_PORTS = 4
+_MOST_TRIED = 600
+"""Connections tried on a node: enough to see a policy that is not there, few enough to be quick."""
+_NOBODYS = (6, 1)
+_OUTSIDE = parse_ip("192.0.2.1")
+_END = ("Drop if no", "Unknown interface", "End of tier")
+
+
+class _Trial(Struct, frozen=True):
+    """One connection: what was declared and which rule stopped it ("" for none)."""
+
+    packet: Packet
+    decision: Decision
+    rule: str
+
+
+class _Judge(Struct, frozen=True):
+    """What is needed to try connections on a node."""
+
+    policies: PolicySet
+    parties: Parties
+    stack: Stack
+    chains: tuple[BaseChain, ...]
+    card: str
+
+
+def programmed_policies(site: Site, card: str) -> Iterator[Expectation]:
+    """Pods of a node whose connections fare otherwise than declared. `card` is the device to the
+    other nodes."""
+    calico = site.view.inventory.calico
+    lists = {"calico networkpolicies", "calico globalnetworkpolicies"}
+    complete = lists <= set(calico.known) and not site.view.inventory.is_absent("networkpolicies")
+    if not complete or not knows(site.host, "rulesets", "ipsets"):
+        return
+    judge = _Judge(
+        policies=compile_policies(site.view.inventory, Engine.CALICO),
+        parties=Parties(site.view.inventory),
+        stack=Stack(site.host),
+        chains=_forward_chains(site),
+        card=card,
+    )
+    if not any("cali-" in ruleset.text for ruleset in site.host.rulesets):
+        return
+    strangers = _strangers(site)
+    budget = _MOST_TRIED
+    for pod in site.pods:
+        if pod.host_end is None or budget <= 0:
+            continue
+        wrong: list[_Trial] = []
+        for trial in _trials(judge, pod, strangers):
+            budget -= 1
+            if _differs(trial):
+                wrong.append(trial)
+        yield from _report(site, pod, wrong)
+
+
+def _forward_chains(site: Site) -> tuple[BaseChain, ...]:
+    return tuple(
+        chain
+        for ruleset in site.host.rulesets
+        for chain in ruleset.chains
+        if chain.hook is Hook.FORWARD
+        and chain.kind is ChainKind.FILTER
+        and chain.family in (None, Family.V4)
+    )
+
+
+def _strangers(site: Site) -> tuple[Pod, ...]:
+    """Pods of other nodes, of each kind one: policies see labels and namespaces."""
+    kinds: dict[object, Pod] = {}
+    for pod in site.view.inventory.pods:
+        own = pod.node == site.node or pod.host_network or pod.finished
+        if own or not any(family is Family.V4 for family, _ in pod.ips):
+            continue
+        labels = tuple(sorted(pod.labels.items()))
+        kinds.setdefault((pod.namespace, labels), pod)
+    return tuple(kinds.values())[:_MOST_PEERS]
+
+
+def _ports(pod: Pod) -> tuple[tuple[int, int], ...]:
+    """Protocol and port of what a pod offers, and one port that it does not."""
+    listed = [
+        (NAMES[port.protocol], port.port)
+        for container in pod.containers
+        for port in container.ports
+        if port.protocol in ("TCP", "UDP")
+    ]
+    return tuple(dict.fromkeys((*listed[: _MOST_PORTS - 1], _NOBODYS)))
+
+
+def _trials(judge: _Judge, pod: PodSite, strangers: tuple[Pod, ...]) -> Iterator[_Trial]:
+    own = next((value for family, value in pod.pod.ips if family is Family.V4), None)
+    if own is None or pod.host_end is None:
+        return
+    end = pod.host_end.name
+    peers = [value for each in strangers for family, value in each.ips if family is Family.V4]
+    for peer, port in product((*peers, _OUTSIDE[1]), _ports(pod.pod)):
+        yield _try(judge, _packet(peer, own, port), Way.INGRESS, judge.card, end)
+    for each in strangers:
+        value = next(value for family, value in each.ips if family is Family.V4)
+        for port in _ports(each):
+            yield _try(judge, _packet(own, value, port), Way.EGRESS, end, judge.card)
+    yield _try(judge, _packet(own, _OUTSIDE[1], (6, 443)), Way.EGRESS, end, judge.card)
+
+
+def _packet(source: int, destination: int, port: tuple[int, int]) -> Packet:
+    proto, number = port
+    return Packet(
+        family=Family.V4,
+        proto=proto,
+        src=source,
+        dst=destination,
+        sport=EPHEMERAL,
+        dport=number,
+        flags=TcpFlag.SYN if proto == NAMES["TCP"] else 0,
+    )
+
+
+def _try(judge: _Judge, packet: Packet, way: Way, iif: str, oif: str) -> _Trial:
+    party = judge.parties.of_address
+    flow = Flow(
+        party((packet.family, packet.src)),
+        party((packet.family, packet.dst)),
+        Traffic(packet.proto, packet.dport),
+    )
+    decision = decide(judge.policies, flow, way)
+    view = View(hook=Hook.FORWARD, host=judge.stack, ct=new_connection(packet), iif=iif, oif=oif)
+    rules = [
+        _stopping(outcome) for chain in judge.chains for outcome in chain.evaluate(packet, view)
+    ]
+    undecided = None in rules
+    return _Trial(packet, decision, "?" if undecided else "".join(filter(None, rules)))
+
+
+def _stopping(outcome: Outcome) -> str | None:
+    """The rule of Felix' that stops it, "" for none, None when that cannot be decided."""
+    if outcome.guesses:
+        return None
+    last = outcome.fired[-1] if outcome.fired else None
+    stops = outcome.action in (Action.DROP, Action.REJECT)
+    return last.rule if stops and last is not None and "cali-" in last.where else ""
+
+
+def _differs(trial: _Trial) -> bool:
+    if trial.decision.outcome is Verdict.UNKNOWN or trial.rule == "?":
+        return False
+    return (trial.decision.outcome is Verdict.DENIED) is not bool(trial.rule)
+
+
+def _report(site: Site, pod: PodSite, wrong: list[_Trial]) -> Iterator[Expectation]:
+    """One expectation for each kind of difference."""
+    kinds: dict[type[Finding], list[_Trial]] = {}
+    for trial in wrong:
+        left_over = trial.rule and not any(word in trial.rule for word in _END)
+        kind = ProgrammedButNotDeclared if left_over else DeclaredButNotProgrammed
+        kinds.setdefault(kind, []).append(trial)
+    for finding, trials in kinds.items():
+        first = trials[0]
+        what = "stops" if first.rule else "lets pass"
+        more = f", and {len(trials) - 1} more of those tried" if len(trials) > 1 else ""
+        way = first.decision.way.value
+        yield expect(
+            finding,
+            pod.namespace,
+            f"node {site.node} {what} {first.packet}, which the policies for {way} of pod "
+            f"{pod.name} say is {first.decision.outcome.value}{more}",
+            Evidence(f"policies for {way} of pod {pod.name}", first.decision.reason),
+            Evidence(f"FORWARD on {site.host.id}", first.rule or "no rule of Felix stops it"),
+        )
