@@ -38,6 +38,7 @@ def nat_outgoing(site: Site, config: CalicoConfig, own: Registered) -> Iterator[
                 continue
             asked.add(pool.name)
             yield from _judge(site, config, own, pool, value, below.name)
+            yield from _inside(site, config, own, value, below.name)
 
 
 def _judge(
@@ -68,6 +69,35 @@ def _judge(
             f"its own address, and the pool does not ask for it",
             Evidence(where, f"a rule translates {tried}"),
             declared,
+        )
+
+
+def _inside(
+    site: Site, config: CalicoConfig, own: Registered, source: int, device: str
+) -> Iterator[Expectation]:
+    """Within the pools pods are known by their own addresses."""
+    others = (
+        value
+        for pod in site.view.inventory.pods
+        if pod.node != site.node and not pod.host_network and not pod.finished
+        for family, value in pod.ips
+        if family is own.family and config.pool_of(family, value) is not None
+    )
+    destination = next(others, None)
+    if destination is None:
+        return
+    packet = first_packet(own.family, source, destination)
+    if translated(site.host, packet, device):
+        yield expect(
+            UnexpectedSnat,
+            site.host,
+            f"node {site.node} gives what its pods send to pods of other nodes its own address; "
+            f"both are in Calico's pools, where nothing is to be translated",
+            Evidence(
+                f"nat POSTROUTING on {site.host.id}",
+                f"a rule translates {packet.source} -> {packet.destination} out of {device}",
+            ),
+            fix=f"restart calico-node on node {site.node}",
         )
 
 

@@ -116,7 +116,7 @@ def _direct(site: Site, ways: _Ways) -> Iterator[Expectation]:
     tables = tables_of(site.host)
     for peer, each in ways.items():
         for cidr, (hop, wanted) in each.items():
-            if hop.way is Way.DIRECT:
+            if hop.way is Way.DIRECT and not hop.by_routers:
                 yield from way_to(site, tables, wanted)
                 yield from reverse_path(site, cidr, entrance(site, hop, peer), peer.node)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from skoop.cluster.detect.calico_facts import CalicoConfig
 from skoop.findings.route import BgpRouteNotPresent, RouteMissing
 from skoop.model.address import Family, Prefix, format_ip
@@ -30,12 +32,14 @@ def ways_to(
     found = {}
     for block in blocks:
         hop = hop_to(site, config, own, peer, block) if block.node == peer.node else None
-        if hop is None or hop.route is None or _left_to_routers(site, config, own, peer, hop):
+        route = hop.route if hop else None
+        if hop is None or route is None:
             continue
+        hop = replace(hop, by_routers=_left_to_routers(site, config, own, peer, hop))
         wanted = Wanted(
             cidr=block.cidr,
             node=peer.node,
-            route=hop.route,
+            route=route,
             by="BIRD" if hop.by_bgp else "Felix",
             missing=BgpRouteNotPresent if hop.by_bgp else RouteMissing,
             level=Level.WARNING if block.borrowed else None,

@@ -34,11 +34,13 @@ class Way(Enum):
 
 class Hop(Struct, frozen=True):
     """The way to a peer's block: how, by which rule of the pool, and the route that says so (None
-    where skoop cannot tell it)."""
+    where skoop cannot tell it). `by_routers` means that routers may know the block, so that any way
+    towards them will do."""
 
     way: Way
     pool: IpPool
     route: Route | None
+    by_routers: bool = False
 
     @property
     def by_bgp(self) -> bool:

@@ -132,7 +132,7 @@ def shadowing(site: Site, ways: Mapping[Prefix, Wanted]) -> Iterator[Expectation
         wanted = _holder(route.destination, ways, lengths)
         if wanted is None or not route.nexthops:
             continue
-        if [hop.device for hop in route.nexthops] == [wanted.route.nexthops[0].device]:
+        if _way(route) == _way(wanted.route):
             continue
         yield expect(
             RouteShadowedByMoreSpecific,
@@ -143,6 +143,11 @@ def shadowing(site: Site, ways: Mapping[Prefix, Wanted]) -> Iterator[Expectation
             repair=without_route(route),
             fix=f"ip route del {route_arguments(route)}",
         )
+
+
+def _way(route: Route) -> list[tuple[str, bool]]:
+    """The devices, and whether a neighbour there is asked to forward."""
+    return [(hop.device, hop.gateway is not None) for hop in route.nexthops]
 
 
 def _holder(inner: Prefix, ways: Mapping[Prefix, Wanted], lengths: list[int]) -> Wanted | None:

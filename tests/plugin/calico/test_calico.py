@@ -259,6 +259,8 @@ def test_routers_with_bgp_may_carry_what_is_not_tunnelled() -> None:
     view = cluster(POOLS["no tunnel"], calico=peers)
     bare = f.both(f.no_route(BLOCKS["k2"]), f.no_route(BLOCKS["k3"]))(view.hosts["k1"])
     assert names(with_namespace(view, bare)) == []
+    on_link = f.add_route("10.244.0.66/32 dev eth0", scope="link")(view.hosts["k1"])
+    assert names(with_namespace(view, on_link)) == ["route-shadowed-by-more-specific"]
     assert CalicoPlugin().unroutable(view) == ()
     alone = replace(peers, peers=(), mesh=None)
     assert CalicoPlugin().unroutable(cluster(POOLS["no tunnel"], calico=alone)) == (
@@ -292,6 +294,12 @@ def test_masquerading_by_nat_outgoing() -> None:
     assert one.suspicion.name == "masquerade-missing"
     assert one.repair is not None
     assert names(with_namespace(view, one.repair(without))) == []
+
+
+def test_masquerading_within_the_pools() -> None:
+    empty = SETS.replace(f"add cali40all-ipam-pools {POOL}\n", "")
+    without = replace(DIRECT.hosts["k1"], ipsets=read_ipsets(empty, "ipset"))
+    assert names(with_namespace(DIRECT, without)) == ["unexpected-snat"]
 
 
 def test_masquerading_that_no_pool_asks_for() -> None:
