@@ -44,8 +44,8 @@ def inventory() -> Inventory:
     )
 
 
-def session(spaces: Spaces) -> Session:
-    """The cluster, collected."""
+def session(spaces: Spaces, known: Inventory | None = None) -> Session:
+    """The cluster, collected; `known` are its API objects if not those of `inventory()`."""
     machines = {
         f"k{n}": Machine(
             f"k{n}",
@@ -55,7 +55,7 @@ def session(spaces: Spaces) -> Session:
         for n, letter in ((1, "a"), (2, "b"))
         if f"node/k{n}" in spaces
     }
-    return Session(Collected(inventory(), machines, world(spaces), ()))
+    return Session(Collected(known or inventory(), machines, world(spaces), ()))
 
 
 def diagnose(spaces: Spaces, source: str, target: str, port: int = 80, **fields: Any) -> Diagnosis:
