@@ -72,6 +72,23 @@ def test_the_cause_is_named_first(fault: str) -> None:
     assert first.message.rstrip(".").lower() in made.summary.lower()
 
 
+BLOCKED = {
+    "ipip: protocol 4 blocked": ("ipip", "-A INPUT -p 4 -j DROP", "ipip-proto-blocked"),
+    "vxlan: its port blocked": (
+        "vxlan",
+        "-A INPUT -p udp --dport 8472 -j DROP",
+        "underlay-port-blocked",
+    ),
+    "host-gw: a rule for tunnels": ("host-gw", "-A INPUT -p 4 -j DROP", ""),
+}
+
+
+@pytest.mark.parametrize(("backend", "rule", "name"), BLOCKED.values(), ids=BLOCKED.keys())
+def test_a_rule_about_the_tunnel(backend: str, rule: str, name: str) -> None:
+    made = diagnose(change(cluster(backend), "node/k2", with_rules(iptables(rule))), "a1", "b1")
+    assert [one.name for one in made.suspicions[:1]] == ([name] if name else [])
+
+
 RETURNING = ("forwarding off on the way back", "vxlan: no fdb entry back", "server: no way back")
 
 

@@ -109,8 +109,6 @@ def _why_none(asked: Asked) -> type[Finding]:
         return endpoints.EndpointsOnlyTerminating
     if UnusedWhy.WRONG_FAMILY in whys:
         return endpoints.EndpointsWrongFamily
-    if UnusedWhy.HINTS in whys:
-        return service.TopologyFilterEmpty
     matches = owner.selector and not any(
         each.namespace == owner.namespace
         and all(each.labels.get(k) == v for k, v in owner.selector.items())
