@@ -17,8 +17,9 @@ class Request(Struct, frozen=True, kw_only=True):
     """Can `src` reach `dst`?
 
     `src` and `dst` are endpoints as a user writes them ("pod/NS/NAME", "svc/NS/NAME:http", an
-    address). `port` is the destination port, a number or the name of a Service's port, None when
-    not given. `protocol` is "tcp", "udp", "sctp" or "icmp". `namespace` completes bare names.
+    address, "dns:NAME": a name as the source's own resolver reads it). `port` is the destination
+    port, a number or the name of a Service's port, None when not given. `protocol` is "tcp", "udp",
+    "sctp" or "icmp". `namespace` completes bare names.
     `sport` is a fixed source port (0: drawn by the client's kernel), `size` the payload in bytes
     (0: a connection's first packet), `df` sets don't-fragment on UDP (TCP always does).
     """

@@ -5,17 +5,27 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from skoop.cluster.detect import Overrides as Detection
-from skoop.cluster.resolve import Lookup, Resolver, Target, meet, no_lookup, only_port
+from skoop.cluster.resolve import (
+    Lookup,
+    Resolver,
+    Target,
+    by_address,
+    meet,
+    no_lookup,
+    only_port,
+)
 from skoop.diagnose.cluster import Cluster
 from skoop.diagnose.diagnostor import Case
 from skoop.errors import UsageError
 from skoop.model.address import format_ip
 from skoop.model.diagnosis import Diagnosis, EndpointKind
+from skoop.model.kube import Address
 from skoop.model.packet import Proto
 from skoop.model.request import Overrides, Request
 from skoop.network.base import Collected, Context, Network, NetworkFactory
 from skoop.network.build import read
 from skoop.network.generic import generic_network
+from skoop.network.names import diagnose_name, is_name, split_name
 from skoop.snapshot import Snapshot
 
 _PROTOCOLS = {"tcp": Proto.TCP, "udp": Proto.UDP, "sctp": Proto.SCTP, "icmp": Proto.ICMP}
@@ -46,7 +56,26 @@ class Session:
         """Answer one request. Raises UsageError or EndpointError for a question that cannot be
         asked of this cluster."""
         network = self._network(request.overrides)
+        if is_name(request.dst, network.cluster.facts.cluster_domain.value):
+            return self._by_name(network, request)
         return network.diagnose(_case(request, network.cluster, self._lookup))
+
+    def _by_name(self, network: Network, request: Request) -> Diagnosis:
+        """As the source's own resolver reads the name."""
+        name, port = split_name(request.dst)
+        source = _resolver(request, network.cluster, self._lookup).resolve(request.src)
+
+        def walk(server: Address, proto: int) -> Diagnosis:
+            ends = meet(source, by_address(server, network.cluster.inventory))
+            return network.diagnose(Case(ends=ends, proto=proto, port=53))
+
+        def connect(target: str) -> Diagnosis:
+            text = f"[{target}]" if target.count(":") > 1 and port else target
+            dst = f"{text}:{port}" if port else target
+            case = _case(replace(request, dst=dst), network.cluster, self._lookup)
+            return network.diagnose(case)
+
+        return diagnose_name(network.cluster, source, name, request.protocol, walk, connect)
 
     def _network(self, overrides: Overrides) -> Network:
         if overrides not in self._networks:
@@ -60,14 +89,17 @@ class Session:
         return self._networks[overrides]
 
 
-def _case(request: Request, cluster: Cluster, lookup: Lookup) -> Case:
-    domain = cluster.facts.cluster_domain.value
-    resolver = Resolver(
+def _resolver(request: Request, cluster: Cluster, lookup: Lookup) -> Resolver:
+    return Resolver(
         inventory=cluster.inventory,
         namespace=request.namespace,
         lookup=lookup,
-        cluster_domain=domain,
+        cluster_domain=cluster.facts.cluster_domain.value,
     )
+
+
+def _case(request: Request, cluster: Cluster, lookup: Lookup) -> Case:
+    resolver = _resolver(request, cluster, lookup)
     found = [resolver.resolve(text) for text in (request.src, request.dst)]
     ends = meet(found[0], asked_from(found[0], found[1]))
     return Case(

@@ -14,7 +14,15 @@ from skoop.cluster.decode.values import (
     intern,
     kept_annotations,
 )
-from skoop.model.kube import Address, Condition, ContainerPort, Owner, Pod, PodContainer
+from skoop.model.kube import (
+    Address,
+    Condition,
+    ContainerPort,
+    DnsConfig,
+    Owner,
+    Pod,
+    PodContainer,
+)
 
 
 class ConditionWire(Struct, frozen=True, gc=False):
@@ -55,12 +63,24 @@ class _GateWire(Struct, rename="camel", frozen=True, gc=False):
     condition_type: str
 
 
+class _OptionWire(Struct, frozen=True, gc=False):
+    name: str = ""
+    value: str | None = None
+
+
+class _DnsWire(Struct, frozen=True, gc=False):
+    nameservers: list[str] | None = None
+    searches: list[str] | None = None
+    options: list[_OptionWire] | None = None
+
+
 class _SpecWire(Struct, rename="camel", frozen=True, gc=False):
     containers: list[_ContainerWire] | None = None
     init_containers: list[_ContainerWire] | None = None
     node_name: str = ""
     host_network: bool | None = None
     dns_policy: str = "ClusterFirst"
+    dns_config: _DnsWire | None = None
     hostname: str = ""
     subdomain: str = ""
     readiness_gates: list[_GateWire] | None = None
@@ -140,11 +160,23 @@ def _pod(wire: _PodWire) -> Pod:
         readiness_gates=tuple(gate.condition_type for gate in spec.readiness_gates or ()),
         deletion_timestamp=metadata.deletion_timestamp or "",
         dns_policy=intern(spec.dns_policy),
+        dns_config=_dns_config(spec.dns_config),
         hostname=spec.hostname,
         subdomain=spec.subdomain,
         owner=_owner(metadata.owner_references),
         reason=intern(status.reason),
         service_account=intern(spec.service_account_name),
+    )
+
+
+def _dns_config(wire: _DnsWire | None) -> DnsConfig:
+    if wire is None:
+        return DnsConfig()
+    given = [each.value or "" for each in wire.options or () if each.name == "ndots"]
+    return DnsConfig(
+        addresses(wire.nameservers or [], "spec.dnsConfig.nameservers"),
+        tuple(wire.searches or ()),
+        int(given[-1]) if given and given[-1].isdecimal() else -1,
     )
 
 

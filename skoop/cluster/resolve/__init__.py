@@ -9,11 +9,12 @@
     example.com                         an external name
     internet                            some public address
 
-A number after the last ":" is a port for any of them.
+A number after the last ":" is a port for any of them. How the source's own resolver reads a name
+(dns:web) is for `network.names`.
 """
 
 from skoop.cluster.resolve.lookup import Lookup, no_lookup, system_lookup
-from skoop.cluster.resolve.resolver import Resolver, resolve
+from skoop.cluster.resolve.resolver import Resolver, by_address, resolve
 from skoop.cluster.resolve.target import Ends, Target, meet, only_port
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Lookup",
     "Resolver",
     "Target",
+    "by_address",
     "meet",
     "no_lookup",
     "only_port",

@@ -50,6 +50,14 @@ class PodContainer(Struct, frozen=True, kw_only=True, gc=False):
     sidecar: bool = False
 
 
+class DnsConfig(Struct, frozen=True, gc=False):
+    """A pod's dnsConfig; `ndots` -1 leaves the default."""
+
+    nameservers: tuple[Address, ...] = ()
+    searches: tuple[str, ...] = ()
+    ndots: int = -1
+
+
 class Pod(Struct, frozen=True, kw_only=True, gc=False):
     """A pod.
 
@@ -74,6 +82,7 @@ class Pod(Struct, frozen=True, kw_only=True, gc=False):
     readiness_gates: tuple[str, ...] = ()
     deletion_timestamp: str = ""
     dns_policy: str = "ClusterFirst"
+    dns_config: DnsConfig = DnsConfig()
     hostname: str = ""
     subdomain: str = ""
     owner: Owner = Owner()
