@@ -15,16 +15,16 @@ from skoop.model.progress import (
     Observer,
     Progress,
     Stage,
-    ignore,
+    Warned,
 )
 
 
 @contextmanager
 def observing(*, verbose: bool, quiet: bool, steady: bool = False) -> Iterator[Observer]:
-    """Who shows progress meanwhile: a line each with `verbose`, nobody with `quiet`, else what fits
-    the terminal; `steady` when answers are printed meanwhile, so only what fails is said."""
+    """Who shows progress meanwhile: a line each with `verbose`, warnings only with `quiet`, else
+    what fits the terminal; `steady` when answers are printed meanwhile: only what fails is said."""
     if quiet:
-        yield ignore
+        yield lambda event: narrate(event) if isinstance(event, Warned) else None
     elif verbose:
         yield narrate
     elif steady:
@@ -36,7 +36,7 @@ def observing(*, verbose: bool, quiet: bool, steady: bool = False) -> Iterator[O
             yield observe
 
 
-_FAILURES = (ListFailed, NodeFailed)
+_FAILURES = (ListFailed, NodeFailed, Warned)
 
 
 def narrate(event: Progress) -> None:
@@ -61,4 +61,6 @@ def sentence(event: Progress) -> str:
             return f"  node {node}: collected, {namespaces} network namespaces"
         case NodeFailed(node, why):
             return f"  node {node}: not collected: {why}"
+        case Warned(text):
+            return f"skoop: {text}."
     return ""

@@ -40,6 +40,7 @@ class Board:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = threading.Lock()
+        self.warnings: list[str] = []
         self._stage = ""
         self._lists: dict[str, int | None] = {}
         self._nodes: dict[str, _Node] = {}
@@ -55,6 +56,8 @@ class Board:
                 self._lists[told.resource] = told.objects
             elif isinstance(told, event.ListFailed):
                 self._lists.pop(told.resource, None)
+            elif isinstance(told, event.Warned):
+                self.warnings.append(told.text)
             else:
                 self._about_node(told)
 
@@ -112,13 +115,17 @@ def shown_progress(console: Console | None = None) -> Iterator[event.Observer]:
     from rich.live import Live
 
     board = Board(time.monotonic)
-    with Live(
-        get_renderable=lambda: _table(board),
-        console=console,
-        refresh_per_second=_REFRESH,
-        transient=True,
-    ):
-        yield board.observe
+    try:
+        with Live(
+            get_renderable=lambda: _table(board),
+            console=console,
+            refresh_per_second=_REFRESH,
+            transient=True,
+        ):
+            yield board.observe
+    finally:
+        for text in board.warnings:
+            remark(f"skoop: {text}.")
 
 
 def _table(board: Board) -> Table:
@@ -138,3 +145,5 @@ def _remark_failures(told: event.Progress) -> None:
         remark(f"skoop: node {told.node} could not be collected: {told.why}")
     elif isinstance(told, event.ListFailed):
         remark(f"skoop: the list {told.resource} did not come: {told.why}")
+    elif isinstance(told, event.Warned):
+        remark(f"skoop: {told.text}.")

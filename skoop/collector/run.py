@@ -27,7 +27,7 @@ from skoop.collector.wanted import NodeFailure, obstacle, pods_on, weakness
 from skoop.collector.yard import StoppedError, Yard
 from skoop.errors import AccessError
 from skoop.model.kube import Inventory
-from skoop.model.progress import NodeFailed, NodeFinished, NodeStarted, Observer, Stage
+from skoop.model.progress import NodeFailed, NodeFinished, NodeStarted, Observer, Warned
 from skoop.snapshot import NodeDocument
 
 Result = NodeDocument | NodeFailure | BaseException
@@ -83,7 +83,7 @@ class Run:
         if left:
             names, seconds = ", ".join(left), lifetime(self._options)
             self._observe(
-                Stage(
+                Warned(
                     f"Could not delete in namespace {self._options.namespace}: {names}; each ends"
                     f" by itself within {seconds} s; `skoop collector gc` removes what remains"
                 )
@@ -128,7 +128,7 @@ class Run:
 
     def _first_that_reads(self, node: str, made: list[str]) -> NodeDocument | str:
         """By the collector that is there, else by one pod after another until an image does; or
-        why by none."""
+        why by none. A collector that is there and does not answer is no reason to give up."""
         pods = pods_on(node, self._inventory)
         reasons: list[str] = []
         incomplete: list[NodeDocument] = []
@@ -141,7 +141,8 @@ class Run:
                 reasons.append(str(error))
             except FailedError as error:
                 reasons.append(str(error))
-                break
+                if made:
+                    break
         if incomplete:
             self._observe(NodeFinished(node, len(incomplete[0].namespaces)))
             return incomplete[0]
@@ -153,7 +154,6 @@ class Run:
             place = Place(resident.namespace, resident.name)
             until = time.monotonic() + self._options.timeout
             yield lambda pods: self._visitor.read(place, node, pods, until)
-            return
         images = suitable_images(node, self._inventory)
         for attempt, image in enumerate((self._options.image,) if self._options.image else images):
             assignment = Assignment(

@@ -86,6 +86,8 @@ class Visitor:
             except (ExecError, ParseError) as error:
                 lost = isinstance(error, ParseError) or error.again
                 if again and lost and time.monotonic() < until and not self._ended(place.pod):
+                    if isinstance(error, ExecError) and error.unauthorized:
+                        self._client.renew()
                     continue
                 if any(words in str(error) for words in _NO_SHELL):
                     raise UnsuitableError(f"its image has no shell: {error}") from None

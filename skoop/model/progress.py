@@ -58,6 +58,12 @@ class NodeFailed(Struct, frozen=True):
     why: str
 
 
+class Warned(Struct, frozen=True):
+    """A sentence without its full stop that has to be read, also when all is over."""
+
+    text: str
+
+
 class Stage(Struct, frozen=True):
     """What begins now, as a sentence without its full stop ("Connecting to https://...")."""
 
@@ -73,6 +79,7 @@ Progress = (
     | NodeFinished
     | NodeFailed
     | Stage
+    | Warned
 )
 Observer = Callable[[Progress], None]
 """Takes an event. Called from several threads, never for the same node or list at once."""

@@ -7,6 +7,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from skoop.cli.narrate import observing
 from skoop.cli.progress import Board, shown_progress
 from skoop.model.progress import (
     ListFailed,
@@ -18,6 +19,7 @@ from skoop.model.progress import (
     NodeStarted,
     Progress,
     Stage,
+    Warned,
 )
 
 
@@ -99,3 +101,23 @@ def test_in_a_log_only_failures_are_told(capsys: pytest.CaptureFixture[str]) -> 
         "skoop: node k1 could not be collected: it is not ready",
         "skoop: the list pods did not come: forbidden",
     ]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_warning_stays(capsys: pytest.CaptureFixture[str], terminal: bool) -> None:
+    environment = {"TERM": "xterm"}
+    console = Console(file=StringIO(), force_terminal=terminal, _environ=environment)
+    with pytest.raises(SystemExit), shown_progress(console) as observe:
+        observe(Warned("two pods could not be deleted"))
+        raise SystemExit(130)
+    assert capsys.readouterr().err == "skoop: two pods could not be deleted.\n"
+
+
+@pytest.mark.parametrize("flags", [{"quiet": True}, {"verbose": True}, {"steady": True}, {}])
+def test_a_warning_is_told_to_everyone(
+    capsys: pytest.CaptureFixture[str], flags: dict[str, bool]
+) -> None:
+    with observing(**{"quiet": False, "verbose": False, **flags}) as observe:
+        observe(NodeStarted("k1"))
+        observe(Warned("look"))
+    assert capsys.readouterr().err == "skoop: look.\n"

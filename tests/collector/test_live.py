@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import signal
@@ -15,10 +16,11 @@ from msgspec import structs
 from skoop.collector import labels
 from skoop.collector.live import LiveNodes
 from skoop.collector.options import CollectorOptions
+from skoop.collector.packing import posix_cksum
 from skoop.collector.source import Gathered
 from skoop.errors import AccessError, UsageError
 from skoop.model.kube import Pod, PodContainer, build_inventory
-from skoop.model.progress import NodeFailed, NodeFinished, NodeStage, NodeStarted, Stage
+from skoop.model.progress import NodeFailed, NodeFinished, NodeStage, NodeStarted, Warned
 from tests.apiserver import Fault, verbs
 from tests.apiserver.kubelet import (
     Command,
@@ -33,7 +35,7 @@ from tests.apiserver.kubelet import (
     vanishes,
     waits,
 )
-from tests.collector.live import IMAGE, Live, agent_text, node, pod, started
+from tests.collector.live import IMAGE, TOKEN, Live, agent_text, node, pod, started
 
 GOOD = canned(agent_text())
 NO_SHELL = 'exec: "sh": executable file not found in $PATH'
@@ -334,6 +336,45 @@ def test_a_collector_that_is_there_is_used(live: Live) -> None:
     assert live.calls() == {"create pods/exec": 1}
 
 
+def test_a_collector_that_does_not_answer_is_replaced(live: Live) -> None:
+    marks = {labels.MANAGED_BY: labels.OWNER, labels.COMPONENT: labels.RESIDENT}
+    gone = pod("daemon-x", "n1", namespace="skoop", labels=marks, ready=True, host_network=True)
+    answer(live, "n1")
+    inventory = build_inventory(nodes=[node("n1")], pods=[gone])
+    assert names(live.collect("n1", inventory=inventory)) == ["n1"]
+    assert len(live.kubelet.made) == 1
+    assert live.pods == []
+
+
+def test_credentials_that_run_out_are_renewed(live: Live) -> None:
+    live.server.faults.add(Fault("unauthorized", verb="create", resource="pods/exec"))
+    answer(live, "n1")
+    assert live.collect("n1").documents
+    live.server.faults.add(Fault("unauthorized", verb="create", resource="pods/exec", times=0))
+    (failure,) = live.collect("n1").failures
+    assert "401" in failure.why
+
+
+@pytest.mark.parametrize("how", ["gzip", "cksum"])
+def test_twenty_megabytes_arrive_whole(live: Live, how: str) -> None:
+    rules = b"".join(b"-A FORWARD -s 10.%d.%d.0/24 -j ACCEPT\n" % (n >> 8 & 255, n & 255)
+                     for n in range(600_000))  # fmt: skip
+    text = agent_text().removeprefix(b"skoop-pack plain\n")
+    mark = f"\n@{TOKEN} out ss -H -lntu\n".encode()
+    large = text.replace(mark, f"\n@{TOKEN} out iptables-save\n".encode() + rules)
+    packed = {
+        "gzip": lambda: b"skoop-pack gzip\n" + gzip.compress(large, 1),
+        "cksum": lambda: (
+            b"skoop-pack cksum\n%b\nskoop-cksum %d %d\n" % (large, posix_cksum(large), len(large))
+        ),
+    }[how]()
+    assert len(large) > 20_000_000
+    answer(live, "n1", command=canned(packed))
+    (document,) = live.collect("n1", timeout=20).documents
+    found = document.namespaces[0].outputs["iptables-save"].stdout
+    assert found.encode().strip() == rules.strip()
+
+
 def test_a_watch_that_closes_is_taken_up(live: Live) -> None:
     live.server.faults.add(Fault("close", verb="watch", resource="pods", events=1, times=3))
     answer(live, "n1")
@@ -369,7 +410,7 @@ def test_what_cannot_be_deleted_is_named(live: Live, monkeypatch: pytest.MonkeyP
     answer(live, "n1")
     live.collect("n1")
     (pod_left,) = live.pods
-    said = [one.text for one in live.said if isinstance(one, Stage)]
+    said = [one.text for one in live.said if isinstance(one, Warned)]
     assert len(said) == 1
     assert pod_left in said[0] and "kube-system" in said[0] and "collector gc" in said[0]
 

@@ -103,4 +103,8 @@ def _refused(status: int, body: bytes | str | None, scrub: Callable[[str], str])
         return ExecError(
             f"exec is forbidden: it needs the RBAC verbs get and create on pods/exec ({said})"
         )
-    return ExecError(f"exec was refused with status {status}: {said}", again=status >= 500)
+    return ExecError(
+        f"exec was refused with status {status}: {said}",
+        again=status >= 500,
+        unauthorized=status == 401,
+    )

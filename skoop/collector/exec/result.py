@@ -18,10 +18,11 @@ class Executed(Struct, frozen=True):
 
 class ExecError(AccessError):
     """A command that could not be run, or whose output did not arrive whole. `again` tells whether
-    the way to it broke, so that a second try may succeed."""
+    the way to it broke, so that a second try may succeed; `unauthorized` that it may with renewed
+    credentials."""
 
-    def __init__(self, message: str, *, again: bool = False) -> None:
-        self.again = again
+    def __init__(self, message: str, *, again: bool = False, unauthorized: bool = False) -> None:
+        self.again, self.unauthorized = again or unauthorized, unauthorized
         super().__init__(message)
 
 
