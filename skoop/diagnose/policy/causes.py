@@ -73,7 +73,7 @@ def policy_remarks(inquiry: Inquiry) -> tuple[Suspicion, ...]:
         (decision.way, decision.subject, decision)
         for row in inquiry.settled.rows
         if row.result is Result.OK
-        for decision, _ in _of_row(inquiry.cluster, row)
+        for decision in _of_row(inquiry.cluster, row)
         if decision.outcome is Outcome.DENIED
     )
     return tuple(_passed(inquiry, finding, decision) for _, _, decision in denied)
@@ -87,7 +87,7 @@ def policy_doubts(inquiry: Inquiry) -> tuple[NotChecked, ...]:
         met = any(_by_policy(blocker) for row in rows for blocker in row.blockers)
         why = f"not collected: {declared.gap}; so a rule of the policy engine cannot be judged"
         return (NotChecked(_WHAT, why),) if met else ()
-    decisions = [decision for row in rows for decision, _ in _of_row(inquiry.cluster, row)]
+    decisions = [decision for row in rows for decision in _of_row(inquiry.cluster, row)]
     means = declared.enforcer.means
     if means in (Means.RULES, Means.NOBODY):
         said = (d for d in decisions if d.outcome is Outcome.UNKNOWN)
@@ -131,7 +131,7 @@ def _decisions(cluster: Cluster, blocker: Blocker) -> Iterator[Decision]:
     yield from sorted(both, key=lambda each: each.outcome is not Outcome.DENIED)
 
 
-def _of_row(cluster: Cluster, row: Row) -> Iterator[tuple[Decision, Packet]]:
+def _of_row(cluster: Cluster, row: Row) -> Iterator[Decision]:
     """Both ends' decisions about a packet that arrived. Felix and its like see a packet before its
     source is translated on the same node, and after that was done on another."""
     first = _first_packet(row)
@@ -141,9 +141,8 @@ def _of_row(cluster: Cluster, row: Row) -> Iterator[tuple[Decision, Packet]]:
     machine = cluster.world.machine_of
     client = row.traces[0].hops[0].node
     near = machine.get(client) == machine.get(row.server)
-    yield cluster.declared.decision(sent, Way.EGRESS), sent
-    seen = sent if near else row.at
-    yield cluster.declared.decision(seen, Way.INGRESS), seen
+    yield cluster.declared.decision(sent, Way.EGRESS)
+    yield cluster.declared.decision(sent if near else row.at, Way.INGRESS)
 
 
 def _first_packet(row: Row) -> Packet | None:

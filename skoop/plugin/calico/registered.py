@@ -12,10 +12,12 @@ from skoop.model.address import Family, Prefix, format_ip, parse_ip, parse_prefi
 from skoop.model.kube import Node
 from skoop.model.kube.calico import CalicoNode
 from skoop.model.trace import Evidence
+from skoop.netstack.state import Namespace
 from skoop.plugin.base import ClusterView
 from skoop.plugin.checks.vtep import Vtep
 
 PREFIX = "projectcalico.org/"
+VXLAN_DEVICES = {Family.V4: "vxlan.calico", Family.V6: "vxlan-v6.calico"}
 _NOTHING = CalicoNode(name="")
 
 
@@ -87,7 +89,7 @@ def registered(view: ClusterView, node: Node, family: Family) -> Registered | No
         source=source,
         ipip=_value(note(PREFIX + "IPv4IPIPTunnelAddr", "") or own.ipip_address) if four else 0,
         vxlan=_value(note(f"{PREFIX}IPv{six or 4}VXLANTunnelAddr", "") or vxlan),
-        mac=mac.lower() or derived_mac(node.name, family),
+        mac=mac.lower() or _unregistered_mac(view, node.name, family),
     )
 
 
@@ -105,6 +107,21 @@ def derived_mac(node: str, family: Family) -> str:
     name = node if family is Family.V4 else f"{node}-v6"
     digest = hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()
     return ":".join(("66", *(digest[i : i + 2] for i in range(0, 10, 2))))
+
+
+def _unregistered_mac(view: ClusterView, node: str, family: Family) -> str:
+    """By the node's name, if that is how the devices got theirs; Felix may run under another name,
+    and names may have been replaced in a snapshot. Then what the device itself says."""
+    if any(_device_mac(host, family) == derived_mac(name, family)
+           for name, host in view.hosts.items()):  # fmt: skip
+        return derived_mac(node, family)
+    host = view.hosts.get(node)
+    return _device_mac(host, family) if host else ""
+
+
+def _device_mac(host: Namespace, family: Family) -> str:
+    device = VXLAN_DEVICES[family]
+    return next((link.mac for link in host.links if link.name == device), "")
 
 
 def _registers(view: ClusterView, name: str) -> bool:

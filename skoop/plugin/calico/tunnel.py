@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from skoop.cluster.detect.calico_facts import CalicoConfig
 from skoop.model.trace import Evidence
-from skoop.plugin.calico.registered import Registered
-from skoop.plugin.calico.way import IPIP_DEVICE, VXLAN_DEVICES, Way
+from skoop.plugin.calico.registered import VXLAN_DEVICES, Registered
+from skoop.plugin.calico.way import IPIP_DEVICE, Way
 from skoop.plugin.checks.tunnels import TunnelEnd, card_with
 from skoop.plugin.site import Site
 

@@ -11,17 +11,15 @@ from enum import Enum
 from msgspec import Struct
 
 from skoop.cluster.detect.calico_facts import CalicoConfig
-from skoop.model.address import Family
 from skoop.model.kube.calico import IpPool, Tunnelling
 from skoop.netstack.fib import FibKind
 from skoop.netstack.state import Route
 from skoop.plugin.calico.blocks import Block
-from skoop.plugin.calico.registered import Registered
+from skoop.plugin.calico.registered import VXLAN_DEVICES, Registered
 from skoop.plugin.repair import make_route
 from skoop.plugin.site import Site, lookup
 
 IPIP_DEVICE = "tunl0"
-VXLAN_DEVICES = {Family.V4: "vxlan.calico", Family.V6: "vxlan-v6.calico"}
 
 
 class Way(Enum):

@@ -19,7 +19,7 @@ from skoop.model.kube.calico import (
     Tunnelling,
 )
 from skoop.netstack.ipset import read_ipsets
-from skoop.netstack.state import Link, Neighbour, Vxlan
+from skoop.netstack.state import Link, Namespace, Neighbour, Vxlan
 from skoop.plugin.base import ClusterView, Expectation
 from skoop.plugin.calico import CalicoPlugin
 from skoop.plugin.calico.registered import derived_mac
@@ -283,6 +283,24 @@ def test_registered_nodes_of_a_cluster_with_its_own_store() -> None:
     view = cluster(POOLS["VXLAN"], calico=objects, nodes=nodes)
     assert names(view) == []
     broken = with_namespace(view, f.no_fdb(MAC2)(view.hosts["k1"]))
+    assert names(broken) == ["fdb-missing"]
+
+
+def test_nodes_whose_devices_have_their_macs_from_other_names() -> None:
+    """As in a snapshot whose names were replaced: the devices tell."""
+    view = VXLAN
+    macs = {derived_mac(node, Family.V4): f"66:00:00:00:00:0{node[1]}" for node in NODES}
+
+    def renamed(namespace: Namespace) -> Namespace:
+        links = (replace(each, mac=macs.get(each.mac, each.mac)) for each in namespace.links)
+        known = (replace(each, mac=macs[each.mac]) for each in namespace.neighbours)
+        fdb = (replace(each, mac=macs[each.mac]) for each in namespace.fdb)
+        return replace(namespace, links=tuple(links), neighbours=tuple(known), fdb=tuple(fdb))
+
+    for node in NODES:
+        view = with_namespace(view, renamed(view.hosts[node]))
+    assert [names(view, node) for node in NODES] == [[], [], []]
+    broken = with_namespace(view, f.no_fdb("66:00:00:00:00:02")(view.hosts["k1"]))
     assert names(broken) == ["fdb-missing"]
 
 
