@@ -10,10 +10,12 @@ import pytest
 from skoop.cluster.calico import calico_objects
 from skoop.cluster.detect import detect
 from skoop.cluster.detect.calico_facts import CalicoConfig
+from skoop.cluster.detect.facts import Overrides
 from skoop.cluster.inventory import from_documents
 from skoop.errors import InputError
 from skoop.model.address import Family, parse_ip, parse_prefix
 from skoop.model.kube.calico import CalicoObjects, IpPool, Tunnelling
+from skoop.service.config import ProxyMode
 
 
 def listed(*items: dict[str, Any], name: str = "default") -> bytes:
@@ -218,3 +220,20 @@ def test_the_most_specific_pool_holds_an_address() -> None:
     assert found.pool_of(*parse_ip("10.1.2.3")) == narrow
     assert found.pool_of(*parse_ip("10.2.2.3")) == wide
     assert found.pool_of(Family.V4, 1) is None
+
+
+def test_ebpf_replaces_kube_proxy_and_is_not_followed() -> None:
+    documents = manifest({})
+    documents["felixconfigurations"] = listed({"spec": {"bpfEnabled": True}})
+    facts = detect(from_documents(documents), {})
+    assert facts.proxy_mode.value is ProxyMode.EBPF
+    assert any("eBPF" in note.what for note in facts.notes)
+    asked = detect(from_documents(documents), {}, overrides=Overrides(proxy_mode="iptables"))
+    assert asked.proxy_mode.value is ProxyMode.IPTABLES
+
+
+def test_wireguard_is_not_followed() -> None:
+    documents = manifest({"FELIX_WIREGUARDENABLED": "true"})
+    facts = detect(from_documents(documents), {})
+    assert any("WireGuard" in note.what for note in facts.notes)
+    assert not any("WireGuard" in note.what for note in detect(from_documents({}), {}).notes)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 
 from msgspec import structs
 
 from skoop.cluster.detect.calico import detect_calico
+from skoop.cluster.detect.calico_facts import CalicoConfig
 from skoop.cluster.detect.cidrs import Cidrs, detect_pod_cidrs, detect_service_cidrs
 from skoop.cluster.detect.cni import detect_cni
 from skoop.cluster.detect.facts import BY_USER, ClusterFacts, Cni, Fact, Overrides
 from skoop.cluster.detect.flannel import detect_flannel
 from skoop.cluster.detect.kubeproxy import cidrs, detect_proxy
 from skoop.errors import UsageError
+from skoop.model.diagnosis import NotChecked
 from skoop.model.kube import Inventory
 from skoop.netstack.state import Namespace
 from skoop.service.config import ProxyConfig, ProxyMode
@@ -42,6 +44,8 @@ def detect(
     flannel, flannel_notes = detect_flannel(inventory)
     calico, calico_notes = detect_calico(inventory)
     cni = _override_cni(detect_cni(inventory, hosts), overrides)
+    if cni.value is Cni.CALICO and calico.value.ebpf_on("") and not overrides.proxy_mode:
+        proxy = Fact(ProxyConfig(mode=ProxyMode.EBPF), "Calico's eBPF data plane")
     pools = calico if cni.value is Cni.CALICO and not calico.value.host_local else None
     pods, pod_notes = detect_pod_cidrs(inventory, proxy, flannel, pools)
     services, service_notes = detect_service_cidrs(inventory)
@@ -54,8 +58,27 @@ def detect(
         flannel=flannel,
         calico=calico,
         cluster_domain=_cluster_domain(inventory, overrides),
-        notes=(*proxy_notes, *flannel_notes, *calico_notes, *pod_notes, *service_notes),
+        notes=(
+            *proxy_notes,
+            *flannel_notes,
+            *calico_notes,
+            *_unwalked(cni, calico),
+            *pod_notes,
+            *service_notes,
+        ),
     )
+
+
+def _unwalked(cni: Fact[Cni], calico: Fact[CalicoConfig]) -> Iterator[NotChecked]:
+    """What of Calico is recognised and not followed."""
+    if cni.value is not Cni.CALICO:
+        return
+    if calico.value.ebpf_on(""):
+        why = "its programs forward packets, serve Services and enforce policies; not followed"
+        yield NotChecked("Calico's eBPF data plane", why)
+    if calico.value.felix.wireguard:
+        why = "what goes through the tunnel between nodes is not followed"
+        yield NotChecked("Calico's WireGuard", why)
 
 
 def _override_cni(found: Fact[Cni], overrides: Overrides) -> Fact[Cni]:
