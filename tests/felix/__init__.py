@@ -1,4 +1,4 @@
-"""What Felix, Calico's agent on a node, writes into iptables and ipset for given policies.
+"""What Felix, Calico's agent on a node, writes into iptables, ipset and nftables.
 
 Written from Calico's documentation and the shape of its rules on hosts: a dispatch chain by
 interface, two chains for every workload, one for every policy and direction, and marks that tell

@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from skoop.cluster.inventory import from_documents
 from skoop.model.address import parse_ip
@@ -30,6 +31,9 @@ from skoop.network.generic import generic_network
 from skoop.network.session import Session
 from skoop.policy import Engine, Flow, Parties, Traffic, compile_policies, evaluate
 from skoop.snapshot import load
+from tests.felix.breaking import Written as Writing
+from tests.felix.breaking import broken
+from tests.felix.nft import nft_text
 from tests.felix.people import People, Person
 from tests.felix.policies import Draw, Sets, Written
 from tests.felix.tables import filter_text, sets_text
@@ -40,7 +44,7 @@ from tests.lab.capture import capture
 from tests.lab.lab import Lab
 from tests.lab.probe import Shot, shoot
 from tests.lab.serve import Servers
-from tests.lab.topology import Calico, Cluster, Listener, Pod
+from tests.lab.topology import CLUSTER_CIDR, Calico, Cluster, Listener, Pod
 from tests.lab.topology import Node as LabNode
 
 PATIENT = 1.3
@@ -51,7 +55,6 @@ WANTED = {"allowed": "ok", "denied": "timeout"}
 NAMES = ("declared-but-not-programmed", "programmed-but-not-declared")
 _TIERS = {"security": (100.0, "Deny"), "soft": (200.0, "Pass"), "default": (1_000_000.0, "Deny")}
 _ROUNDS_A_LAB = 20
-_JUDGING = ("-A cali-p", "-A cali-tw-", "-A cali-fw-", "-A cali-to-wl", "-A cali-from-wl")
 
 
 class Asked(Struct, frozen=True):
@@ -89,7 +92,7 @@ def cluster(rng: random.Random) -> Cluster:
         nodes=nodes,
         pods=pods,
         iptables=rng.choice(("legacy", "nft")),
-        calico=Calico(tunnel, cross=False),
+        calico=Calico(tunnel, cross=False, nft=rng.random() < 0.35),
     )
 
 
@@ -155,12 +158,23 @@ def _tiers(found: list[Written], pod: Person) -> Iterator[Tier]:
             yield Tier(name, tuple(each.policy.name for each in chosen), default.lower())
 
 
-def program(lab: Lab, node: str, filters: str, sets: str) -> None:
-    """Put Felix' part of the filter table and its sets on a node. Old sets stay until unused."""
+def written(lab: Lab, node: Node) -> Writing:
+    """What Felix puts on a node of this cluster."""
+    if lab.cluster.calico is not None and lab.cluster.calico.nft:
+        pooled = replace(node, pools=(CLUSTER_CIDR,), masqueraded=(CLUSTER_CIDR,))
+        return Writing(nft_text(pooled), "", nft=True)
+    return Writing(filter_text(node), sets_text(node), nft=False)
+
+
+def program(lab: Lab, node: str, found: Writing) -> None:
+    """Put Felix' rules and sets on a node. Old sets of ipset stay."""
     namespace = lab.node(node)
-    commands.run(namespace, ("ipset", "restore", "-exist"), text=sets)
+    if found.nft:
+        commands.nft(namespace, found.rules)
+        return
+    commands.run(namespace, ("ipset", "restore", "-exist"), text=found.sets)
     restore = f"iptables-{lab.cluster.iptables}-restore"
-    commands.run(namespace, (restore, "--noflush", "-w", "5"), text=filters)
+    commands.run(namespace, (restore, "--noflush", "-w", "5"), text=found.rules)
 
 
 def write_objects(folder: Path, played: Round, people: People) -> None:
@@ -289,42 +303,6 @@ def agrees(asked: Asked) -> bool:
     return asked.real == asked.walked == WANTED.get(asked.declared)
 
 
-def broken(rng: random.Random, played: Round) -> tuple[str, str, str, str]:
-    """One thing left out on one node: what it is, the node, its rules and its sets."""
-    node = rng.choice(tuple(played.nodes))
-    filters, sets = filter_text(played.nodes[node]), sets_text(played.nodes[node])
-    rules = [
-        line
-        for line in filters.splitlines()
-        if line.startswith(
-            ("-A cali-p", "-A cali-tw-", "-A cali-fw-", "-A cali-to-wl", "-A cali-fr")
-        )
-        and "ctstate" not in line
-        and "encapped" not in line
-    ]
-    members = [line for line in sets.splitlines() if line.startswith("add")]
-    kind = rng.choice(("rule", "rule", "chain", "member", "stale"))
-    if kind == "stale":
-        return _stale(rng, node, filters, sets)
-    if kind == "member" and members:
-        gone = rng.choice(members)
-        return gone, node, filters, sets.replace(gone + "\n", "")
-    gone = rng.choice(rules)
-    if kind == "chain":
-        chain = gone.split()[1]
-        kept = [x for x in filters.splitlines() if not x.startswith(f"-A {chain} ")]
-        return f"all of {chain}", node, "\n".join([*kept, ""]), sets
-    return gone, node, filters.replace(gone + "\n", "", 1), sets
-
-
-def _stale(rng: random.Random, node: str, filters: str, sets: str) -> tuple[str, str, str, str]:
-    """One rule too many: a denial that no policy asks for any more."""
-    ends = [x for x in filters.splitlines() if x.startswith(("-A cali-tw-", "-A cali-fw-"))]
-    after = next(x for x in rng.sample(ends, len(ends)) if "INVALID" in x)
-    extra = f"-A {after.split()[1]} -p {rng.choice(('tcp', 'udp'))} -j DROP"
-    return f"with {extra}", node, filters.replace(after, f"{after}\n{extra}", 1), sets
-
-
 class Count(Struct):
     """What was counted."""
 
@@ -345,14 +323,15 @@ def play(seed: int, cases: int, *, with_broken: bool, count: Count) -> None:
                     return
                 number += 1
                 played = draw(rng, people, f"{seed}-{number}")
-                _round(rng, lab, people, played, with_broken=with_broken, count=count)
+                play_round(rng, lab, people, played, with_broken=with_broken, count=count)
 
 
-def _round(
+def play_round(
     rng: random.Random, lab: Lab, people: People, played: Round, *, with_broken: bool, count: Count
 ) -> None:
+    """Ten questions of one set of policies, and sixty of the same with something amiss."""
     for name, node in played.nodes.items():
-        program(lab, name, filter_text(node), sets_text(node))
+        program(lab, name, written(lab, node))
     asked = questions(rng, lab.cluster, 10)
     found, said = _asked(lab, people, played, asked)
     count.wrong += [f"without reason: {text} with {_names(played)}" for text in said]
@@ -362,8 +341,9 @@ def _round(
         if not agrees(each):
             count.wrong.append(f"{each} with {_names(played)}")
     if with_broken and played.policies:
-        gone, name, filters, sets = broken(rng, played)
-        program(lab, name, filters, sets)
+        name = rng.choice(tuple(played.nodes))
+        gone, rest = broken(rng, written(lab, played.nodes[name]))
+        program(lab, name, rest)
         many = questions(rng, lab.cluster, 60)
         found, said = _asked(lab, people, played, many, only_changed=True)
         for each in found:

@@ -14,6 +14,11 @@ _FROM_WORKLOAD = 0x40000
 _CT = "-m conntrack --ctstate"
 
 
+def chains_of(node: Node) -> dict[str, dict[str, list[str]]]:
+    """Rules by table and chain."""
+    return {"raw": _raw(), "mangle": _mangle(), "nat": _nat(node), "filter": _filter(node)}
+
+
 def ipset_text(node: Node) -> str:
     """Every set with its members."""
     own = (

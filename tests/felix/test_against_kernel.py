@@ -5,22 +5,26 @@ from __future__ import annotations
 import random
 
 import pytest
+from msgspec.structs import replace
 
 from skoop.model.address import Family
 from skoop.netstack.ipset import read_ipsets
 from skoop.netstack.iptables import read_ruleset
-from tests.felix.against_kernel import Count, cluster, draw, people_of, play
+from tests.felix.against_kernel import Count, cluster, draw, people_of, play, play_round
 from tests.felix.rules import rule_lines
 from tests.felix.tables import ipset_text, tables_text
 from tests.felix.words import Match, Rule, chain_name, veth
+from tests.lab.build import build
+from tests.lab.serve import Servers
 from tests.lab.test_lab import real_kernel
+from tests.lab.topology import Calico
 
 
 @pytest.mark.lab
 @real_kernel
 def test_declared_enforced_and_walked_are_one() -> None:
     count = Count()
-    play(16, 20, with_broken=True, count=count)
+    play(4, 20, with_broken=True, count=count)
     assert count.cases["asked"] == 20
     assert count.cases["changed by what was left out"]
     assert not count.wrong, "\n".join(count.wrong)
@@ -37,6 +41,21 @@ def test_skoop_reads_what_is_written(seed: int) -> None:
         assert rules.unmodelled == ()
         made = "\n".join(x for x in ipset_text(node).splitlines() if not x.startswith("flush"))
         assert set(read_ipsets(made, "felix")) >= {f"cali40{each.name}" for each in node.sets}
+
+
+@pytest.mark.lab
+@real_kernel
+def test_what_is_written_for_nftables_is_walked_too() -> None:
+    rng = random.Random(3)
+    found = cluster(rng)
+    found = replace(found, calico=Calico("", nft=True))
+    people = people_of(found, rng)
+    count = Count()
+    with build(found) as lab, Servers(lab):
+        for mark in "ab":
+            play_round(rng, lab, people, draw(rng, people, mark), with_broken=True, count=count)
+    assert count.cases["asked"] == 20
+    assert not count.wrong, "\n".join(count.wrong)
 
 
 def test_names_are_those_of_calico() -> None:

@@ -194,11 +194,12 @@ class Node(Struct, frozen=True, kw_only=True):
 
 class Calico(Struct, frozen=True):
     """Calico instead of flannel. `tunnel` is "vxlan", "ipip" or "" (none), `cross` means that only
-    packets between subnets are tunnelled."""
+    packets between subnets are tunnelled, `nft` that Felix writes nftables."""
 
     tunnel: str = ""
     cross: bool = False
     nat_outgoing: bool = True
+    nft: bool = False
 
 
 class Cluster(Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+from tests.felix.nft import nft_text
 from tests.felix.tables import ipset_text, tables_text
 from tests.felix.words import Endpoint, Policy, Rule, veth
 from tests.felix.words import Node as FelixNode
@@ -121,6 +122,9 @@ def add_rules(lab: Lab, node: Node) -> None:
     """Felix' sets, then its tables."""
     namespace, cluster = lab.node(node.name), lab.cluster
     wanted = felix(cluster, cluster.pods_on(node.name))
+    if cluster.calico is not None and cluster.calico.nft:
+        commands.nft(namespace, nft_text(wanted))
+        return
     commands.run(namespace, ("ipset", "restore"), text=ipset_text(wanted))
     restore = f"iptables-{cluster.iptables}-restore"
     commands.run(namespace, (restore, "--noflush", "-w", "5"), text=tables_text(wanted))
