@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.e2e.command import SKOOP, environment
 from tests.e2e.site import Place, Seen, Target, settle
 
 # REJECT's ICMP error or reset reaches the client as one of these; routers limit the rate of their
@@ -61,10 +61,15 @@ class Answer:
 
 def diagnose(source: str, destination: str, *options: str) -> Answer:
     """Run `skoop diagnose` on the cluster of KUBECONFIG, as its users do."""
-    command = (sys.executable, "-m", "skoop", "diagnose", source, destination, *options)
+    command = (*SKOOP, "diagnose", source, destination, *options)
     started = time.monotonic()
     done = subprocess.run(
-        [*command, "-o", "json"], text=True, capture_output=True, timeout=120, check=False
+        [*command, "-o", "json"],
+        env=environment(),
+        text=True,
+        capture_output=True,
+        timeout=120,
+        check=False,
     )
     seconds = time.monotonic() - started
     if not done.stdout.strip():
@@ -75,10 +80,16 @@ def diagnose(source: str, destination: str, *options: str) -> Answer:
 def diagnose_all(questions: Iterable[dict[str, Any]]) -> dict[str, Answer]:
     """Run `skoop diagnose --batch`: the state is collected once; answers by the questions' id."""
     asked = "".join(json.dumps(each) + "\n" for each in questions)
-    command = (sys.executable, "-m", "skoop", "diagnose", "--batch", "-", "-o", "json")
+    command = (*SKOOP, "diagnose", "--batch", "-", "-o", "json")
     started = time.monotonic()
     done = subprocess.run(
-        command, input=asked, text=True, capture_output=True, timeout=300, check=False
+        command,
+        env=environment(),
+        input=asked,
+        text=True,
+        capture_output=True,
+        timeout=300,
+        check=False,
     )
     seconds = time.monotonic() - started
     results = [json.loads(line) for line in done.stdout.splitlines()]

@@ -12,7 +12,7 @@ from string import Template
 
 from tests.e2e import binaries, machine
 from tests.e2e.credentials import ADMIN, write_credentials
-from tests.e2e.images import IMAGE, write_images
+from tests.e2e.images import FLANNEL, IMAGE, write_images
 from tests.e2e.machine import CONTROL, NODES, STATE
 
 HERE = Path(__file__).parent
@@ -92,6 +92,7 @@ def _plugins() -> Path:
 def _manifests(mode: str) -> str:
     values = {
         "IMAGE": IMAGE,
+        "FLANNEL": FLANNEL,
         "CACHE": str(binaries.cache()),
         "POD_CIDR": machine.POD_CIDR,
         "DNS_ADDRESS": machine.DNS_ADDRESS,

@@ -17,6 +17,8 @@ from pathlib import Path
 from tests.e2e import binaries
 
 IMAGE = "skoop.test/tools:1"
+FLANNEL = "skoop.test/flannel/flannel:1"
+"""The same image by a name as flannel's own has, which is what collectors are made from."""
 PAUSE = "skoop.test/pause:1"
 
 _TOOLS = ("ip", "bridge", "tc", "ss", "conntrack", "ipset", "nft", "nsenter")
@@ -30,9 +32,9 @@ def write_images(folder: Path) -> tuple[Path, ...]:
     """Write the archives of both images into a folder, ready for `ctr image import`."""
     folder.mkdir(parents=True, exist_ok=True)
     tools, pause = folder / "tools.tar", folder / "pause.tar"
-    tools.write_bytes(_archive(IMAGE, _layer(_tool_files(), _tool_links())))
+    tools.write_bytes(_archive([IMAGE, FLANNEL], _layer(_tool_files(), _tool_links())))
     probe = [("probe", binaries.binary("probe").read_bytes())]
-    pause.write_bytes(_archive(PAUSE, _layer(probe, []), ["/probe", "wait"]))
+    pause.write_bytes(_archive([PAUSE], _layer(probe, []), ["/probe", "wait"]))
     return tools, pause
 
 
@@ -99,7 +101,7 @@ def _layer(
     return data.getvalue()
 
 
-def _archive(name: str, layer: bytes, command: list[str] | None = None) -> bytes:
+def _archive(names: list[str], layer: bytes, command: list[str] | None = None) -> bytes:
     """An OCI image layout (https://github.com/opencontainers/image-spec) with one layer."""
     digest = "sha256:" + hashlib.sha256(layer).hexdigest()
     config = _json(
@@ -115,11 +117,9 @@ def _archive(name: str, layer: bytes, command: list[str] | None = None) -> bytes
         config=_descriptor(f"{kind}.config.v1+json", config),
         layers=[_descriptor(f"{kind}.layer.v1.tar", layer)],
     )
-    names = {"io.containerd.image.name": name}
-    index = _json(
-        schemaVersion=2,
-        manifests=[_descriptor(f"{kind}.manifest.v1+json", manifest) | {"annotations": names}],
-    )
+    described = _descriptor(f"{kind}.manifest.v1+json", manifest)
+    named = [described | {"annotations": {"io.containerd.image.name": name}} for name in names]
+    index = _json(schemaVersion=2, manifests=named)
     blobs = [
         (f"blobs/sha256/{hashlib.sha256(each).hexdigest()}", each)
         for each in (layer, config, manifest)

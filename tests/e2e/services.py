@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.e2e import kube, workload
 from tests.e2e.machine import ROUTED_ADDRESSES
@@ -69,11 +69,23 @@ class Way:
     """One client's connection to one address of a Service; skoop is asked for `destination`."""
 
     id: str
+    service: str
     source: Place
     destination: str
     target: Target
+    sticky: bool = False
     any_entry: bool = False
     """It may enter by any node as far as skoop knows; the router here leads to the first."""
+
+    def question(self) -> dict[str, object]:
+        """A line of `skoop diagnose --batch`."""
+        return {
+            "id": self.id,
+            "src": self.source.name,
+            "dst": self.destination,
+            "port": self.target.port,
+            "protocol": self.target.protocol,
+        }
 
 
 def create(site: Site) -> None:
@@ -110,8 +122,14 @@ def delete() -> None:
 
 
 def ways(site: Site, name: str) -> Iterator[Way]:
-    """Every way to a variant: by its cluster address from pods and nodes, by node ports and outer
-    addresses from outside and from a pod."""
+    """Every way to a variant."""
+    for way in _ways(site, name):
+        yield replace(way, sticky=VARIANTS[name].sticky)
+
+
+def _ways(site: Site, name: str) -> Iterator[Way]:
+    """By its cluster address from pods and nodes, by node ports and outer addresses from outside
+    and from a pod."""
     spec = kube.get("service", name)["spec"]
     variant = VARIANTS[name]
     client = site.pod("client")
@@ -122,13 +140,15 @@ def ways(site: Site, name: str) -> Iterator[Way]:
             outer = variant.ingress or variant.external
             for way, source in (("outside", site.client), ("pod", client)):
                 target = Target(outer, number, protocol)
-                yield Way(f"{label}-outer-{way}", source, outer, target, way == "outside")
+                yield Way(
+                    f"{label}-outer-{way}", name, source, outer, target, any_entry=way == "outside"
+                )
         if "nodePort" in port:
             for node in (site.a, site.b):
                 address = site.addresses[node]
                 for way, source in (("outside", site.client), ("pod", client)):
                     yield Way(
-                        *(f"{label}-{node}-{way}", source, address),
+                        *(f"{label}-{node}-{way}", name, source, address),
                         Target(address, int(port["nodePort"]), protocol),
                     )
         inner = spec["clusterIP"] if spec["clusterIP"] != "None" else pod_address("far")
@@ -139,7 +159,7 @@ def ways(site: Site, name: str) -> Iterator[Way]:
             "other-node": site.node(site.b),
         }.items():
             target = Target(inner, number, protocol)
-            yield Way(f"{label}-{way}", source, f"svc/e2e/{name}", target)
+            yield Way(f"{label}-{way}", name, source, f"svc/e2e/{name}", target)
 
 
 def _slice(service: str, addresses: list[str]) -> kube.Object:
