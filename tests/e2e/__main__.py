@@ -41,7 +41,9 @@ def _run_command(arguments: list[str]) -> int:
                 raise RuntimeError(f"not built yet (make e2e builds them): {missing}")
         case ["up", mode] if mode in cluster.MODES:
             machine.prepare()
-            cluster.up(mode)
+            with machine.alone():
+                cluster.up(mode)
+                machine.KEPT.touch()
             print(f"nsenter --net=/run/netns/{machine.CLIENT}; KUBECONFIG={cluster.ADMIN}")
         case ["down"]:
             cluster.down()
@@ -59,6 +61,13 @@ def run(arguments: list[str]) -> int:
         return _tests(arguments, dict(os.environ), ())
     machine.prepare()
     binaries.build()
+    with machine.alone():
+        if machine.KEPT.exists():
+            raise RuntimeError("a cluster of `make e2e-up` is there; `make e2e-down` ends it")
+        return _in_each_mode(arguments)
+
+
+def _in_each_mode(arguments: list[str]) -> int:
     codes = []
     for mode in cluster.MODES:
         print(f"== kube-proxy in {mode} mode", flush=True)

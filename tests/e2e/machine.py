@@ -7,14 +7,21 @@ The router stands in for what leads the addresses of load balancers and external
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from tests.e2e import binaries
+
 STATE = Path("/var/tmp/skoop-e2e")
+KEPT = STATE / "kept"
+"""Exists while a cluster is to stay until it is taken down."""
 PREFIX = "skoop-e2e-"
 ROUTER, CONTROL, CLIENT = PREFIX + "router", PREFIX + "control", PREFIX + "client"
 NODES = ("k1", "k2", "k3")
@@ -109,6 +116,18 @@ def network_down() -> None:
 def namespaces() -> list[str]:
     """The names of our network namespaces that exist."""
     return sorted(path.name for path in Path("/run/netns").glob(PREFIX + "*"))
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Hold this machine's only cluster. Raises RuntimeError when another run has it."""
+    binaries.cache().mkdir(parents=True, exist_ok=True)
+    with (binaries.cache() / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RuntimeError("another end-to-end run is going on on this machine") from None
+        yield
 
 
 def spawn(name: str, *command: str) -> None:
