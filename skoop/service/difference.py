@@ -42,6 +42,7 @@ class DifferenceKind(Enum):
     VIRTUAL_SERVER_MISSING = "virtual server missing"
     ADDRESS_MISSING = "address missing on kube-ipvs0"
     WEIGHT_ZERO = "every real server has weight 0"
+    MODE_MIXED = "rules of another mode left over"
     RULE_FOREIGN = "a rule that kube-proxy does not write"
     RULE_ORDER = "rules in another order"
 

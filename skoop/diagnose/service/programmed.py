@@ -6,6 +6,7 @@ from skoop.diagnose.service.asked import Asked
 from skoop.findings import conntrack, netfilter, service
 from skoop.findings import ipvs as findings_ipvs
 from skoop.findings.base import Finding
+from skoop.model.address import format_ip
 from skoop.model.diagnosis import Suspicion, Where
 from skoop.model.disposition import Direction, Result
 from skoop.service import iptables, ipvs, nftables
@@ -57,14 +58,33 @@ def _differences(asked: Asked) -> tuple[Difference, ...]:
     )
     if mode is ProxyMode.NFTABLES:
         table = asked.cluster.programmed.nftables(asked.node, asked.question.family)
-        return nftables.audit(plans, table) if table else ()
+        return (*(nftables.audit(plans, table) if table else ()), *_left_over(asked))
     if mode is ProxyMode.IPVS:
         written = asked.cluster.programmed.ipvs(asked.node)
-        return ipvs.audit(plans, written) if written else ()
+        return (*(ipvs.audit(plans, written) if written else ()), *_left_over(asked))
     if mode is ProxyMode.IPTABLES:
         rules = asked.cluster.programmed.on(asked.node, asked.question.family)
         return iptables.audit(plans, rules) if rules else ()
     return ()
+
+
+def _left_over(asked: Asked) -> tuple[Difference, ...]:
+    """Rules of iptables mode for this very Service, on a node that has another mode now."""
+    rules = asked.cluster.programmed.on(asked.node, asked.question.family)
+    address = format_ip(asked.question.family, asked.question.dst)
+    lines = rules.services.values() if rules else ()
+    old = next((each for each in lines if each.destination.partition("/")[0] == address), None)
+    if rules is None or old is None or not old.target.startswith("KUBE-SV"):
+        return ()
+    owner = asked.destination.service
+    found = Difference(
+        kind=DifferenceKind.MODE_MIXED,
+        service=f"{owner.namespace}/{owner.name}",
+        chain=old.target,
+        message="rules of iptables mode are left over, and whichever mode translates first decides",
+        evidence=(rules.evidence("nat", old),),
+    )
+    return (found,)
 
 
 def _suspicion(asked: Asked, found: Difference) -> Suspicion:
