@@ -163,6 +163,8 @@ LIMITS = (
     "DNS), not by the pod's own /etc/resolv.conf; that of a node is not known. CoreDNS is taken to "
     "serve the cluster's zone as the specification says: rewrites, stub domains and plugins of its "
     "Corefile are not read.\n"
+    "- **Services without kube-proxy** (Cilium's replacement, kube-router's service proxy) are "
+    "recognised and not modelled: what the nodes' rules do not carry through is unknown.\n"
     "- **IPVS** is walked with translating virtual servers and net.ipv4.vs.conntrack, as "
     "kube-proxy sets it up; direct routing, tunnelling and IPVS without conntrack are recognised "
     "and not decided. Of ipvs mode the virtual servers, real servers and addresses are compared "

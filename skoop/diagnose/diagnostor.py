@@ -23,6 +23,7 @@ from skoop.model.address import Family, format_ip
 from skoop.model.diagnosis import BranchOutcome, Diagnosis, Endpoint, EndpointKind, NotChecked
 from skoop.model.disposition import Disposition, Result, Verdict
 from skoop.model.packet import EPHEMERAL, Packet, Proto, protocol_name
+from skoop.service.config import ProxyMode
 
 
 class Case(Struct, frozen=True, kw_only=True):
@@ -62,6 +63,10 @@ class Diagnostor:
             rows.append(seen)
             assumptions += [said] if said else []
             assumptions += [_taken_to_answer(seen)] if _is_assumed(seen) else []
+        unseen = self._served_out_of_sight(case)
+        if unseen:
+            rows = [row if row.result is Result.OK else replace(row, result=Result.UNKNOWN)
+                    for row in rows]  # fmt: skip
         settled = settle(rows)
         inquiry = Inquiry(self._cluster, self._flight, clients[0], question, case.ends, settled)
         suspicions = blame(inquiry)
@@ -84,7 +89,7 @@ class Diagnostor:
             ),
             not_checked=(
                 *self._cluster.notes, *_undecided_rules(settled), *_out_of_sight(settled),
-                *_ways_in(clients, settled, destination), *_unseen_on_the_way(settled),
+                *_ways_in(clients, settled, destination), *_unseen_on_the_way(settled), *unseen,
                 *policy_doubts(inquiry),
             ),
             assumptions=tuple(dict.fromkeys(assumptions)),
@@ -155,6 +160,22 @@ class Diagnostor:
             if (family, address) not in service.cluster_ips:
                 return True
         return False
+
+    def _served_out_of_sight(self, case: Case) -> tuple[NotChecked, ...]:
+        """Why packets to a Service cannot be followed: what serves it is no kube-proxy. What the
+        API says of its backends can still be told."""
+        mode = self._cluster.facts.proxy_mode
+        services = self._cluster.inventory.services_with_ip(case.ends.destination.ips[0])
+        if mode.value is not ProxyMode.EBPF or not services:
+            return ()
+        named = f"{services[0].namespace}/{services[0].name}"
+        slices = self._cluster.inventory.slices_of(services[0].namespace, services[0].name)
+        ready = sum(each.ready for one in slices for each in one.endpoints)
+        why = (
+            f"not kube-proxy but {mode.source} serves it, which is not simulated; by the API "
+            f"{ready} endpoints of it are ready"
+        )
+        return (NotChecked(f"the translation of Service {named}", why),)
 
     def _walk(self, clients: tuple[Client, ...], question: Question) -> list[Row]:
         """The rows of every way in; unknown when they do not all end alike."""

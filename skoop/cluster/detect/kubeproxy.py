@@ -150,7 +150,14 @@ def _from_flags(found: Mapping[str, str]) -> ProxyConfig:
 
 
 def _replacement(inventory: Inventory) -> Fact[ProxyConfig] | None:
-    """Cilium with kube-proxy-replacement on serves Services itself."""
+    """Cilium with kube-proxy-replacement on serves Services itself, and so does kube-router where
+    there is no kube-proxy beside it (its IPVS is set up in another way)."""
+    for router in inventory.daemon_sets:
+        words = [word for c in router.containers for word in (*c.command, *c.args)]
+        alone = not any(other.name == "kube-proxy" for other in inventory.daemon_sets)
+        if router.name == "kube-router" and alone and "--run-service-proxy=false" not in words:
+            source = f"DaemonSet {router.namespace}/{router.name}"
+            return Fact(ProxyConfig(mode=ProxyMode.EBPF), source)
     for each in inventory.config_maps:
         value = each.data.get("kube-proxy-replacement", "")
         if each.name == "cilium-config" and value in ("true", "strict"):
