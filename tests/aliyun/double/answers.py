@@ -498,10 +498,12 @@ def _v2_health(flavour: str) -> Callable[[Cloud, Params], Item]:
             )
             in cloud.health
         ]
+        checked = group not in cloud.server_groups or cloud.server_groups[group]["check"]
         info = {"ServerGroupId": group, "NonNormalServers": sick}
-        info["HeathCheckEnabled" if flavour == "nlb" else "HealthCheckEnabled"] = (
-            group not in cloud.server_groups or cloud.server_groups[group]["check"]
-        )
+        if flavour == "nlb":
+            info["HeathCheckEnabled"] = checked
+        else:
+            info["HealthCheckEnabled"] = "on" if checked else "off"
         row = {
             "ListenerId": listener["ListenerId"],
             "ListenerPort": listener["ListenerPort"],

@@ -594,7 +594,7 @@ class Cloud:
         if flavour == "alb":
             del item["RegionId"], item["CrossZoneEnabled"], item["SecurityGroupIds"]
             item["LoadBalancerBussinessStatus"] = item.pop("LoadBalancerBusinessStatus")
-            item["ZoneMappings"] = []
+            del item["ZoneMappings"]
         (self.nlbs if flavour == "nlb" else self.albs)[nlb] = item
         return nlb
 

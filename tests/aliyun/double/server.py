@@ -70,6 +70,8 @@ class Server:
         self.cloud = cloud
         self.keys = {key.id: key for key in keys}
         self.asked: list[Asked] = []
+        self.documents: list[dict[str, Any]] = []
+        """What was answered without an error, in order."""
         self.wrong: list[str] = []
         """Requests that no read-only client may send."""
         self.faults: deque[Fault] = deque()
@@ -114,13 +116,16 @@ class Server:
         except Refusal as refusal:
             self._note(action, version, params, refusal.code)
             error = {
+                "RequestId": str(uuid.uuid4()).upper(),
                 "Code": refusal.code,
                 "Message": refusal.message,
                 "HostId": "double",
                 "Recommend": "https://api.alibabacloud.com/troubleshoot",
             }
             return refusal.status, _json(error)
+        document = {"RequestId": str(uuid.uuid4()).upper(), **document}
         self._note(action, version, params, "")
+        self.documents.append(document)
         return 200, _json(document)
 
     def _fault(self, action: str) -> Fault | None:
@@ -273,7 +278,7 @@ class Server:
 
 
 def _json(document: dict[str, Any]) -> bytes:
-    return json.dumps({"RequestId": str(uuid.uuid4()).upper(), **document}).encode()
+    return json.dumps(document).encode()
 
 
 class _Handler(BaseHTTPRequestHandler):
