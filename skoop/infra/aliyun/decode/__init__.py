@@ -1,0 +1,1 @@
+"""From the API's answers to the resource tree: one function per kind of resource, pure."""
