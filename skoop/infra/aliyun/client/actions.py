@@ -56,8 +56,9 @@ class Action(Struct, frozen=True):
 _N, _T = Paging.NUMBERED, Paging.TOKEN
 _ECS, _VPC, _SLB = ("ecs", "2014-05-26"), ("vpc", "2016-04-28"), ("slb", "2014-05-15")
 _NLB, _ALB, _STS = ("nlb", "2022-04-30"), ("alb", "2020-06-16"), ("sts", "2015-04-01")
+_PEER = ("vpcpeer", "2022-01-01")
 _DIRECTORY = ("resourcedirectorymaster", "2022-04-19")
-_PERMISSION_PREFIX = {"resourcedirectorymaster": "resourcemanager"}
+_PERMISSION_PREFIX = {"resourcedirectorymaster": "resourcemanager", "vpcpeer": "vpc"}
 
 
 def _action(
@@ -108,6 +109,7 @@ DNATS = _action(
     _VPC, "DescribeForwardTableEntries", ("ForwardTableEntries", "ForwardTableEntry"), _N, 50
 )
 EIPS = _action(_VPC, "DescribeEipAddresses", ("EipAddresses", "EipAddress"), _N, 100)
+PEERINGS = _action(_PEER, "ListVpcPeerConnections", ("VpcPeerConnects",), _T, 100)
 
 CLBS = _action(_SLB, "DescribeLoadBalancers", ("LoadBalancers", "LoadBalancer"), _N, 100)
 CLB = _action(_SLB, "DescribeLoadBalancerAttribute")

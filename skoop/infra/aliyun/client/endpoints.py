@@ -14,6 +14,7 @@ from msgspec import Struct
 _CENTRAL = MappingProxyType(
     {
         "sts": "sts.aliyuncs.com",
+        "vpcpeer": "vpcpeer.aliyuncs.com",
         "resourcedirectorymaster": "resourcedirectory.aliyuncs.com",
     }
 )

@@ -14,7 +14,7 @@ from skoop.infra.aliyun.decode.values import (
     required,
     text,
 )
-from skoop.infra.resources import ANY_PORT_RANGE, DnatEntry, Eip, NatGateway, PortRange, SnatEntry
+from skoop.infra.resources import DnatEntry, Eip, NatGateway, SnatEntry
 
 
 def nat_gateway(
@@ -59,16 +59,11 @@ def _dnat(item: Item) -> DnatEntry:
         external=address(required(item, "ExternalIp")),
         internal=address(required(item, "InternalIp")),
         protocol=protocol(text(item, "IpProtocol")),
-        external_ports=_ports(text(item, "ExternalPort")),
-        internal_ports=_ports(text(item, "InternalPort")),
+        external_ports=ports(text(item, "ExternalPort")),
+        internal_ports=ports(text(item, "InternalPort")),
         active=text(item, "Status") == "Available",
         raw=raw(item),
     )
-
-
-def _ports(value: str) -> PortRange:
-    """ "any", "80", or a range "10/20"."""
-    return ANY_PORT_RANGE if value.lower() == "any" else ports(value)
 
 
 def eip(item: Item, region: str, owner: str) -> Eip:

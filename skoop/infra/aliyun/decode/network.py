@@ -21,6 +21,8 @@ from skoop.infra.resources import (
     NetworkAcl,
     NextHop,
     NextHopKind,
+    PeeredVpc,
+    Peering,
     Route,
     RouteOrigin,
     RouteState,
@@ -170,3 +172,30 @@ def _acl_rule(item: Item, side: str, place: str) -> AclRule:
         peer=prefix(cidr) if cidr else None,
         raw=raw(item),
     )
+
+
+def peering(item: Item, region: str) -> Peering:
+    """One of ListVpcPeerConnections."""
+    home = text(item, "RegionId") or region
+    return Peering(
+        id=required(item, "InstanceId"),
+        name=text(item, "Name"),
+        region=home,
+        owner=text(item, "OwnerId"),
+        status=text(item, "Status"),
+        raw=raw({key: one for key, one in item.items() if key != "Tags"}),
+        active=text(item, "Status") == "Activated",
+        ends=(
+            _end(item.get("Vpc") or {}, home, text(item, "OwnerId")),
+            _end(
+                item.get("AcceptingVpc") or {},
+                text(item, "AcceptingRegionId") or home,
+                text(item, "AcceptingOwnerUid"),
+            ),
+        ),
+    )
+
+
+def _end(item: Item, region: str, owner: str) -> PeeredVpc:
+    cidrs = (*values(item, "Ipv4Cidrs"), *values(item, "Ipv6Cidrs"))
+    return PeeredVpc(text(item, "VpcId"), region, owner, prefixes(cidrs))
