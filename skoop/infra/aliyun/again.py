@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from skoop.infra.aliyun import load
 from skoop.infra.aliyun.balancers import classic, v2
 from skoop.infra.aliyun.client.errors import NotFound
+from skoop.infra.aliyun.decode.values import text
 from skoop.infra.aliyun.load import Place
 from skoop.infra.resources import Kind, Resource
 
@@ -34,7 +35,8 @@ def _balancer(place: Place, id_: str) -> tuple[Resource, ...]:
         return classic(place, place.found(load.clb_question(place, id_))).balancers
     flavour = "alb" if id_.startswith("alb-") else "nlb"
     listed = place.found(load.v2_question(place, flavour, (id_,)))
-    return v2(place, flavour, listed, ()).balancers
+    subnets = tuple(one for each in listed for one in load.vswitches(place, text(each, "VpcId")))
+    return v2(place, flavour, listed, subnets).balancers
 
 
 _ASK: Mapping[Kind, Callable[[Place, str], tuple[Resource, ...]]] = {

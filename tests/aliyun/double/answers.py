@@ -359,6 +359,13 @@ def _clb_group(cloud: Cloud, params: Params) -> Item:
     return cloud.clb_groups[group]
 
 
+def _clb_pair(cloud: Cloud, params: Params) -> Item:
+    group = params.get("MasterSlaveServerGroupId", "")
+    if group not in cloud.clb_pairs:
+        raise Refusal(404, "InvalidMasterSlaveServerGroupId.NotFound", "It does not exist.")
+    return cloud.clb_pairs[group]
+
+
 def _clb_health(cloud: Cloud, params: Params) -> Item:
     clb = _known_clb(cloud, params)
     rows = []
@@ -528,6 +535,10 @@ def _accounts(cloud: Cloud, params: Params) -> Item:
     return _numbered_list(params, cloud.directory, ("Accounts", "Account"), 100)
 
 
+def _peerings(cloud: Cloud, params: Params) -> Item:
+    return _token_list(params, cloud.peerings, "VpcPeerConnects")
+
+
 _ECS, _VPC, _SLB, _NLB, _ALB = (
     "2014-05-26",
     "2016-04-28",
@@ -537,6 +548,7 @@ _ECS, _VPC, _SLB, _NLB, _ALB = (
 )
 ANSWERS: dict[tuple[str, str], Callable[[Cloud, Params], Item]] = {
     ("2022-04-19", "ListAccounts"): _accounts,
+    ("2022-01-01", "ListVpcPeerConnections"): _peerings,
     (_ECS, "DescribeRegions"): _regions,
     (_ECS, "DescribeZones"): _zones,
     (_ECS, "DescribeInstances"): _instances,
@@ -558,6 +570,7 @@ ANSWERS: dict[tuple[str, str], Callable[[Cloud, Params], Item]] = {
     (_SLB, "DescribeLoadBalancerAttribute"): _clb,
     (_SLB, "DescribeLoadBalancerListeners"): _clb_listeners,
     (_SLB, "DescribeVServerGroupAttribute"): _clb_group,
+    (_SLB, "DescribeMasterSlaveServerGroupAttribute"): _clb_pair,
     (_SLB, "DescribeHealthStatus"): _clb_health,
     (_SLB, "DescribeAccessControlListAttribute"): _clb_acl,
     (_NLB, "ListLoadBalancers"): _v2_balancers("nlb"),

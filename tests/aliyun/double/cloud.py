@@ -35,9 +35,11 @@ class Cloud:
         self.snats: list[Item] = []
         self.dnats: list[Item] = []
         self.eips: dict[str, Item] = {}
+        self.peerings: list[Item] = []
         self.clbs: dict[str, Item] = {}
         self.clb_listeners: list[Item] = []
         self.clb_groups: dict[str, Item] = {}
+        self.clb_pairs: dict[str, Item] = {}
         self.clb_acls: dict[str, Item] = {}
         self.health: dict[tuple[str, int, str], str] = {}
         self.nlbs: dict[str, Item] = {}
@@ -197,6 +199,36 @@ class Cloud:
             "CreationTime": MADE,
         }
         return acl
+
+    def peering(
+        self,
+        peering: str,
+        vpc: str,
+        other: str,
+        *,
+        cidrs: tuple[str, ...] = (),
+        status: str = "Activated",
+        owner: str = "",
+        region: str = "",
+    ) -> str:
+        """`cidrs` are the networks of the other VPC."""
+        own = [self.vpcs[vpc]["CidrBlock"]]
+        self.peerings.append(
+            {
+                "InstanceId": peering,
+                "Name": peering,
+                "RegionId": self.region,
+                "OwnerId": int(self.account),
+                "Vpc": {"VpcId": vpc, "Ipv4Cidrs": own},
+                "AcceptingRegionId": region or self.region,
+                "AcceptingOwnerUid": int(owner or self.account),
+                "AcceptingVpc": {"VpcId": other, "Ipv4Cidrs": list(cidrs)},
+                "Status": status,
+                "BizStatus": "Normal",
+                "GmtCreate": MADE,
+            }
+        )
+        return peering
 
     # --- ECS -----------------------------------------------------------------------------------
 
@@ -508,8 +540,13 @@ class Cloud:
         acl_type: str = "white",
         check: bool = True,
         backend_port: int = 0,
+        pair: str = "",
     ) -> None:
-        health = {"HealthCheck": "on" if check else "off", "HealthCheckConnectPort": 0}
+        health = {
+            "HealthCheck": "on" if check else "off",
+            "HealthCheckConnectPort": 0,
+            "MasterSlaveServerGroupId": pair,
+        }
         self.clb_listeners.append(
             {
                 "LoadBalancerId": clb,
@@ -535,6 +572,23 @@ class Cloud:
             "VServerGroupName": group,
             "LoadBalancerId": clb,
             "BackendServers": {"BackendServer": [_backend(one) for one in servers]},
+            "CreateTime": MADE,
+        }
+        return group
+
+    def clb_pair(
+        self, group: str, clb: str, master: tuple[str, int], slave: tuple[str, int]
+    ) -> str:
+        """A primary/secondary server group."""
+        servers = [
+            {"ServerId": id_, "Port": port, "ServerType": type_, "Type": "ecs", "Weight": 100}
+            for (id_, port), type_ in ((master, "Master"), (slave, "Slave"))
+        ]
+        self.clb_pairs[group] = {
+            "MasterSlaveServerGroupId": group,
+            "MasterSlaveServerGroupName": group,
+            "LoadBalancerId": clb,
+            "MasterSlaveBackendServers": {"MasterSlaveBackendServer": servers},
             "CreateTime": MADE,
         }
         return group
