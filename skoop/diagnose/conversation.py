@@ -121,7 +121,10 @@ class Conversation:
     def _after(self, story: Story, end: End, leg: Leg) -> Story:
         direction = Direction.FORWARD if leg in (Leg.FIRST, Leg.DATA) else Direction.RETURN
         trace = Trace(direction, leg.value, end.branch.weight, disposition_of(end), end.branch.hops)
-        return replace(story, branch=fresh(end.branch), traces=(*story.traces, trace))
+        old = len(story.branch.doubts)
+        doubts = tuple(replace(each, direction=direction) for each in end.branch.doubts[old:])
+        branch = replace(fresh(end.branch), doubts=(*end.branch.doubts[:old], *doubts))
+        return replace(story, branch=branch, traces=(*story.traces, trace))
 
     def _stopped(self, story: Story, end: Ended, leg: Leg, sent: Packet) -> list[Row]:
         """A packet was stopped: what the client gets to know depends on the way back of the error.

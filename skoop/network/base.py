@@ -14,6 +14,7 @@ from skoop.diagnose.diagnostor import Case, Diagnostor
 from skoop.diagnose.passage import NodeEnd, Passages, Preparation
 from skoop.diagnose.underlay import Underlay
 from skoop.diagnose.world import Machine, World
+from skoop.infra.decide.nat import is_private
 from skoop.infra.options import Settings
 from skoop.infra.source import Scope
 from skoop.infra.store import Answers
@@ -127,7 +128,8 @@ def scope_of(cluster: Cluster, case: Case) -> Scope:
         nodes=cluster.inventory.nodes,
         addresses=addresses,
         services=tuple({(each.namespace, each.name): each for each in services}.values()),
-        internet=any(end.endpoint.kind is EndpointKind.EXTERNAL for end in ends),
+        internet=any(end.endpoint.kind is EndpointKind.EXTERNAL for end in ends)
+        or not all(is_private(*each) for each in addresses),
     )
 
 

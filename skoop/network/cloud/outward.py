@@ -31,7 +31,7 @@ from skoop.model.disposition import Disposition
 from skoop.model.kube import Address
 from skoop.model.packet import ANY_PORT
 from skoop.model.trace import Evidence
-from skoop.network.cloud.passing import Fault, Passing, Trouble
+from skoop.network.cloud.passing import Fault, Passing, Trouble, Unsure
 from skoop.network.cloud.routing import ToInternet
 from skoop.network.cloud.view import View
 from skoop.network.cloud.wording import evidence
@@ -52,8 +52,7 @@ def out(passing: Passing, interface: Interface, to: ToInternet) -> Trouble | Non
     if to.via is not None and to.via.kind is NextHopKind.NAT_GATEWAY:
         return _by_gateway(passing, interface, to.via.id)
     if not view.looks(Capability.NAT) and not view.looks(Capability.PUBLIC_ADDRESSES):
-        passing.enter_made_up(f"{interface.vpc}/edge", f"edge of {interface.vpc}")
-        return None
+        return Unsure(f"by which public address {interface.vpc} lets it out was not read")
     return _no_way_out(passing, interface, to)
 
 
@@ -115,8 +114,7 @@ def _by_gateway(passing: Passing, interface: Interface, id_: str) -> Trouble | N
     view, before = passing.view, passing.packet
     gateway = view.tree.find(NatGateway, id_)
     if gateway is None and not view.looks(Capability.NAT):
-        passing.enter_made_up(id_, f"NAT gateway {id_}")
-        return None
+        return Unsure(f"what NAT gateway {id_} does with it was not read")
     if gateway is None:
         return Fault(
             finding=CloudNatGatewayMissing, resource=interface,
