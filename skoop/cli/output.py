@@ -143,5 +143,10 @@ def write_list(
     from skoop.report.page import Page
 
     page = Page(render_options())
-    page.table(columns, [tuple(str(row[column]) for column in columns) for row in rows])
+    page.table(columns, [tuple(_cell(row[column]) for column in columns) for row in rows])
     emit(page.text())
+
+
+def _cell(value: object) -> str:
+    """A list as its members, everything else as text."""
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -19,6 +19,7 @@ from skoop.provider.external import Plugin, load_file
 
 AUTO = "auto"
 _BUILT_IN = {
+    "aliyun": "skoop.provider.aliyun:AliyunProvider",
     "generic": "skoop.provider.generic:GenericProvider",
 }
 

@@ -17,7 +17,7 @@ from skoop.infra.aliyun.credentials.base import Credentials, CredentialSource, F
 from skoop.infra.aliyun.credentials.login import Login, source_of
 from skoop.infra.aliyun.credentials.metadata import EcsRole, Metadata
 from skoop.infra.aliyun.credentials.roles import AssumedRole
-from skoop.infra.aliyun.identity import identity, known_region, verify
+from skoop.infra.aliyun.identity import identity, known_region, problems
 from tests.aliyun.asking import client, source
 from tests.aliyun.double import Server
 from tests.aliyun.double.server import KEY, Key
@@ -265,7 +265,7 @@ def test_not_on_an_instance() -> None:
 
 
 def test_verification_asks_two_things(server: Server) -> None:
-    assert verify(client(server), "cn-beijing").account == server.cloud.account
+    assert problems(client(server), "cn-beijing") == ()
     assert sorted(server.actions) == ["DescribeRegions", "GetCallerIdentity"]
 
 

@@ -8,7 +8,12 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from skoop.infra.aliyun.client.actions import CALLER_IDENTITY, REGIONS, Action
-from skoop.infra.aliyun.client.errors import BadAnswer, UnknownRegion
+from skoop.infra.aliyun.client.errors import (
+    AliyunError,
+    BadAnswer,
+    Unavailable,
+    UnknownRegion,
+)
 
 
 class Asker(Protocol):
@@ -45,15 +50,25 @@ def known_region(asker: Asker, region: str) -> str:
     """The region itself. Raises UnknownRegion with the list of those there are."""
     known = regions(asker)
     if region not in known:
-        raise UnknownRegion(f"Aliyun has no region {region!r}; there are: {', '.join(known)}.")
+        raise UnknownRegion(_no_region(region, known))
     return region
 
 
-def verify(asker: Asker, region: str = "") -> Identity:
-    """Check the key, and the region when one is given, before anything else is asked."""
-    who = identity(asker)
-    if region:
-        known_region(asker, region)
-    else:
-        regions(asker)
-    return who
+def problems(asker: Asker, region: str = "") -> tuple[str, ...]:
+    """What is wrong with the key, or else with the region: a sentence each. Raises Unavailable
+    when nobody answers."""
+    try:
+        identity(asker)
+    except Unavailable:
+        raise
+    except AliyunError as error:
+        return (str(error),)
+    try:
+        known = regions(asker)
+    except AliyunError as error:
+        return (str(error),)
+    return () if not region or region in known else (_no_region(region, known),)
+
+
+def _no_region(region: str, known: tuple[str, ...]) -> str:
+    return f"Aliyun has no region {region!r}; there are: {', '.join(known)}."

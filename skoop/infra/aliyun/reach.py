@@ -10,7 +10,7 @@ from skoop.infra.aliyun.decode.values import Item, prefixes, text
 from skoop.infra.aliyun.load import Place
 from skoop.infra.aliyun.names import balancers_of
 from skoop.infra.aliyun.record import Question
-from skoop.infra.aliyun.region import RegionReader, nics_of, within
+from skoop.infra.aliyun.region import RegionReader, within
 from skoop.infra.capability import Capability
 from skoop.infra.resources import BackendKind, NatGateway
 from skoop.model.address import format_ip
@@ -115,26 +115,12 @@ def _once(listed: Iterable[Item]) -> list[Item]:
 
 def _read_backends(reader: RegionReader, found: Balancers) -> None:
     """Servers that are no node of the cluster: pods' own interfaces, and machines outside."""
-    place = reader.place
     backends = [each for group in found.groups for each in group.backends]
     machines = {nic.instance for nic in reader.interfaces.values()}
-    strange = [
+    strange = dict.fromkeys(
         each.id
         for each in backends
         if each.kind is BackendKind.INSTANCE and each.id not in machines
-    ]
+    )
     nics = [each.id for each in backends if each.kind is BackendKind.INTERFACE]
-    items: tuple[Item, ...] = ()
-    if strange:
-        asked = load.instance_questions(place, tuple(dict.fromkeys(strange)))
-        items = reader.got(Capability.INSTANCES, load.instances, asked)
-        reader.found += reader.got(Capability.INSTANCES, load.decoded_instances, items)
-    wanted = [
-        each for each in dict.fromkeys((*nics, *nics_of(items))) if each not in reader.interfaces
-    ]
-    if wanted:
-        asked = load.interface_questions(place, wanted)
-        more = reader.got(Capability.INSTANCES, load.interfaces, asked, items)
-        reader.interfaces |= {each.id: each for each in more}
-        reader.found += more
-        reader.read_groups(one for each in more for one in each.groups)
+    reader.read_strangers(tuple(strange), nics)

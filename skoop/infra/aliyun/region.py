@@ -48,6 +48,7 @@ class RegionReader:
         self.place.memory.prefetch(self._about_details(vpcs))
         tables = [t for vpc in vpcs for t in self.got(Capability.ROUTES, load.route_tables, vpc)]
         self.found += tables
+        self._read_hops(tables)
         self._read_peerings(tables)
         for vpc in filter(self._has_acl, vpcs):
             self.found += self.got(Capability.NETWORK_ACLS, load.network_acls, vpc)
@@ -149,6 +150,32 @@ class RegionReader:
 
     def _groups_of_interfaces(self) -> Iterable[str]:
         return (one for each in self.interfaces.values() for one in each.groups)
+
+    def _read_hops(self, tables: Iterable[RouteTable]) -> None:
+        """Machines that routes lead to and that are no nodes: one that is not found is gone."""
+        hops = [hop for table in tables for route in table.routes for hop in route.next_hops]
+        known = {each.id for each in self.found}
+        wanted = dict.fromkeys(
+            hop.id for hop in hops if hop.kind is NextHopKind.INSTANCE and hop.id not in known
+        )
+        nics = [hop.id for hop in hops if hop.kind is NextHopKind.INTERFACE]
+        self.read_strangers(tuple(wanted), nics)
+
+    def read_strangers(self, instances: Sequence[str], interfaces: Iterable[str]) -> None:
+        """Instances, their interfaces and other interfaces that no node has, with their groups."""
+        machines: tuple[Item, ...] = ()
+        if instances:
+            asked = load.instance_questions(self.place, instances)
+            machines = self.got(Capability.INSTANCES, load.instances, asked)
+            self.found += self.got(Capability.INSTANCES, load.decoded_instances, machines)
+        wanted = dict.fromkeys((*interfaces, *nics_of(machines)))
+        new = tuple(each for each in wanted if each not in self.interfaces)
+        if new:
+            asked = load.interface_questions(self.place, new)
+            more = self.got(Capability.INSTANCES, load.interfaces, asked, machines)
+            self.interfaces |= {each.id: each for each in more}
+            self.found += more
+            self.read_groups(one for each in more for one in each.groups)
 
     def _read_peerings(self, tables: Iterable[RouteTable]) -> None:
         hops = {hop.kind for table in tables for route in table.routes for hop in route.next_hops}
