@@ -8,11 +8,13 @@ from skoop.plugin.calico import CalicoPlugin
 from skoop.plugin.canal import CanalPlugin
 from skoop.plugin.flannel import FlannelPlugin
 from skoop.plugin.linux import LinuxPlugin
+from skoop.plugin.terway import TerwayPlugin
 
 _PLUGINS: dict[Cni, type[Plugin]] = {
     Cni.FLANNEL: FlannelPlugin,
     Cni.CANAL: CanalPlugin,
     Cni.CALICO: CalicoPlugin,
+    Cni.TERWAY: TerwayPlugin,
 }
 
 
