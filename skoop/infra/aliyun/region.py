@@ -54,11 +54,6 @@ class RegionReader:
             self.found += self.got(Capability.NETWORK_ACLS, load.network_acls, vpc)
         self.read_groups((*_groups_of(machines), *self._groups_of_interfaces()))
 
-    def end(self) -> None:
-        """Say what vanished while it was looked at."""
-        for one in dict.fromkeys(self.place.vanished):
-            self.gaps.append(Gap(Capability.INSTANCES, f"{one} vanished during diagnosis"))
-
     def got(
         self, area: Capability, ask: Callable[..., Iterable[T]], *arguments: object
     ) -> tuple[T, ...]:

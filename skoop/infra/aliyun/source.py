@@ -24,6 +24,8 @@ PLATFORM = "Aliyun"
 CAPABILITIES = tuple(Capability)
 """All there are: each is read below, and a test holds that it is."""
 
+_MACHINES = frozenset((Capability.INSTANCES, Capability.ROUTES))
+
 
 class AliyunSource:
     """Reads Aliyun through a memory. Implements `CloudSource`."""
@@ -48,8 +50,19 @@ class AliyunSource:
         found = {(one.kind, one.id): one for each in read for one in (me, *each.found)}
         others, said = self._others(found.values(), who.account)
         found |= {(one.kind, one.id): one for one in others}
+        vanished = tuple(
+            f"{one} vanished during diagnosis and is left out"
+            for each in read
+            for one in dict.fromkeys(each.place.vanished)
+        )
         gaps = tuple(dict.fromkeys(gap for each in read for gap in each.gaps))
-        return CloudState(Tree(PLATFORM, found.values()), gaps, said, me)
+        return CloudState(
+            tree=Tree(PLATFORM, found.values()),
+            gaps=gaps,
+            assumptions=(*said, *vanished),
+            subscription=me,
+            complete=not {gap.capability for gap in gaps} & _MACHINES,
+        )
 
     def again(self, resource: Resource) -> Resource | None:
         """See `CloudSource.again`."""
@@ -58,6 +71,10 @@ class AliyunSource:
         return again.look(
             Place(self._memory.fresh(), resource.region, resource.owner, []), resource
         )
+
+    def recorded(self) -> Mapping[str, bytes]:
+        """See `CloudSource.recorded`."""
+        return {"aliyun": self._memory.answers().encode()}
 
     def _first_questions(self, regions: Iterable[str], named: list[InstanceName]) -> list[Question]:
         questions = [Question.of(a.CALLER_IDENTITY)]
@@ -79,7 +96,6 @@ class AliyunSource:
         if scope.internet:
             read_public(reader)
         read_balancers(reader)
-        reader.end()
         return reader
 
     def _others(

@@ -24,6 +24,7 @@ class Cloud:
         self.vswitches: dict[str, Item] = {}
         self.tables: dict[str, Item] = {}
         self.routes: list[Item] = []
+        self._entries: dict[str, int] = {}
         self.groups: dict[str, Item] = {}
         self.rules: dict[str, list[Item]] = {}
         self.inner: dict[str, str] = {}
@@ -104,7 +105,7 @@ class Cloud:
     ) -> str:
         single = hop or (("Instance", instance) if instance else ("NatGateway", nat))
         ways = hops or ((*single, 0),)
-        number = sum(1 for one in self.routes if one["RouteTableId"] == table) + 1
+        number = self._entries[table] = self._entries.get(table, 0) + 1
         entry = f"rte-{table}-{number}"
         self.routes.append(
             {

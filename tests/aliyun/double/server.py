@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tests.aliyun.double.answers import Params, Refusal, answer
 from tests.aliyun.double.cloud import Cloud
@@ -52,7 +53,8 @@ class Asked(Struct, frozen=True):
 
 
 class Fault(Struct, frozen=True):
-    """What to do to the next request for an action ("" for any): answer so, or not at all."""
+    """What to do to the next request for an action ("" for any), after `skip` others: answer so, or
+    not at all."""
 
     action: str = ""
     status: int = 503
@@ -61,6 +63,7 @@ class Fault(Struct, frozen=True):
     body: bytes | None = None
     delay: float = 0.0
     hang_up: bool = False
+    skip: int = 0
 
 
 class Server:
@@ -133,7 +136,10 @@ class Server:
             for one in self.faults:
                 if one.action in ("", action):
                     self.faults.remove(one)
-                    return one
+                    if not one.skip:
+                        return one
+                    self.faults.append(replace(one, skip=one.skip - 1))
+                    return None
         return None
 
     def _note(self, action: str, version: str, params: dict[str, str], code: str) -> None:

@@ -69,7 +69,12 @@ def vswitch(item: Item, region: str) -> Subnet:
 
 
 def route_table(item: Item, routes: tuple[Item, ...], region: str) -> RouteTable:
-    """One of DescribeRouteTableList, with its DescribeRouteEntryList."""
+    """One of DescribeRouteTableList, with its DescribeRouteEntryList.
+
+    The quota of a table can be raised, and is told by another API; so a table is taken to be full
+    only when it holds exactly as many custom entries as it may at first.
+    """
+    custom = sum(1 for each in routes if text(each, "Type") == "Custom")
     return RouteTable(
         id=required(item, "RouteTableId"),
         name=text(item, "RouteTableName"),
@@ -81,7 +86,12 @@ def route_table(item: Item, routes: tuple[Item, ...], region: str) -> RouteTable
         main=text(item, "RouteTableType") == "System",
         subnets=tuple(str(each) for each in values(item, "VSwitchIds", "VSwitchId")),
         routes=tuple(_route(each) for each in routes),
+        quota=CUSTOM_ENTRIES if custom == CUSTOM_ENTRIES else 0,
     )
+
+
+CUSTOM_ENTRIES = 200
+"""https://www.alibabacloud.com/help/en/vpc/product-overview/limits-and-quotas"""
 
 
 _KINDS = {
