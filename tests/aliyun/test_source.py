@@ -291,7 +291,7 @@ def test_a_group_that_vanishes_meanwhile_is_said() -> None:
     gone = Fault("DescribeSecurityGroupAttribute", 404, "InvalidSecurityGroupId.NotFound", "gone")
     asked.server.faults.append(gone)
     state = asked.state()
-    assert [each.why for each in state.gaps] == ["sg-1 vanished during diagnosis"]
+    assert state.assumptions == ("sg-1 vanished during diagnosis and is left out",)
 
 
 def test_other_accounts_are_named_by_the_directory() -> None:
