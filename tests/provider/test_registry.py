@@ -37,7 +37,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_an_entry_point_is_off(run: Run, package: Path) -> None:
-    assert "found, disabled: allow with" in " ".join(run("provider", "list").out.split())
+    assert "found, disabled: allow with" in run("provider", "list", "-o", "json").out
     result = run("provider", "describe", "distant")
     assert result.code == 4
     assert "found, disabled: allow with --allow-provider distant" in result.err
