@@ -139,9 +139,11 @@ class Travel:
         node = self.view.node_of(interface)
         if node:
             return passing.reached(interface, node, share)
-        passing.leave_for(passing.packet.destination)
+        packet = passing.packet
+        passing.leave_for(packet.destination)
         where = f"instance {interface.instance}" if interface.instance else interface.id
-        return passing.gone(f"{where}, no node of the cluster", share, answers=True)
+        own = interface.has((packet.family, packet.dst))
+        return passing.gone(f"{where}, no node of the cluster", share, answers=own)
 
     # --- load balancers -----------------------------------------------------------------------
 
