@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from skoop.cli.add_cloud import add_cloud
 from skoop.cli.collectors import collecting
 from skoop.cli.create import create
 from skoop.cli.options import AsList, ListFormat
+from skoop.cli.plugged import ProviderCommand
 
 if TYPE_CHECKING:
     from skoop.snapshot import Snapshot
@@ -18,6 +20,7 @@ Source = Annotated[str, typer.Argument(metavar="PATH", help="A folder, .tar.gz o
 
 
 app.command("create")(collecting(create))
+app.command("add-cloud", cls=ProviderCommand)(add_cloud)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from msgspec import Struct
 from skoop.infra.aliyun.client.actions import ASSUME_ROLE, ASSUME_ROLE_WITH_OIDC, Action, check
 from skoop.infra.aliyun.client.errors import AliyunError, NotAllowed
 from skoop.infra.aliyun.identity import Asker
+from skoop.infra.aliyun.narrow import narrowed
 from skoop.infra.store import Answers, Key, key_of
 
 WORKERS = 8
@@ -106,17 +107,31 @@ class Memory:
         if self._asker is not None:
             answer = self._asker.ask(question.action, question.region, dict(question.parameters))
             return {key: one for key, one in answer.items() if key != "RequestId"}
-        action, parameters = question.key
-        found = self._recorded.find(action, dict(parameters))
+        found = self._replayed(question) or self._narrowed(question)
         if found is None:
             raise NotRecorded(
                 f"the snapshot holds no answer to {question.action.product} "
                 f"{question.action.name}, so this was not asked when it was made"
             )
+        return found
+
+    def _replayed(self, question: Question) -> dict[str, Any] | None:
+        """The recorded answer to this very question."""
+        action, parameters = question.key
+        found = self._recorded.find(action, dict(parameters))
+        if found is None:
+            return None
         answer = msgspec.json.decode(found)
         if not isinstance(answer, dict):
             raise NotRecorded(f"the snapshot's answer to {question.action.name} is not an object")
         return answer
+
+    def _narrowed(self, question: Question) -> dict[str, Any] | None:
+        """The part of a recorded list of everything that this asks for."""
+        whole = self._replayed(Question.of(question.action, question.region))
+        if whole is None:
+            return None
+        return narrowed(question.action, dict(question.parameters), whole)
 
 
 def numbered(name: str, values: Iterable[str]) -> Mapping[str, str]:

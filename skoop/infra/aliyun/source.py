@@ -12,6 +12,7 @@ from skoop.infra.aliyun.decode.values import Item, items
 from skoop.infra.aliyun.identity import identity
 from skoop.infra.aliyun.load import Place
 from skoop.infra.aliyun.names import InstanceName, instance_name
+from skoop.infra.aliyun.narrow import WHOLE
 from skoop.infra.aliyun.reach import read_balancers, read_public
 from skoop.infra.aliyun.record import Memory, Question
 from skoop.infra.aliyun.region import MOST_BY_ID, RegionReader
@@ -34,12 +35,14 @@ class AliyunSource:
         """`region` is where to look when no node says."""
         self._memory = memory
         self._region = region
+        self._regions: tuple[str, ...] = ()
 
     def state(self, scope: Scope) -> CloudState:
         """See `CloudSource.state`. Who is asking and the nodes' instances come first; from them
         follow the VPCs with what is in them, and from these their entries and rules."""
         named = [name for node in scope.nodes if (name := instance_name(node.provider_id))]
         regions = tuple(dict.fromkeys(each.region for each in named)) or (self._region,)
+        self._regions = regions
         self._memory.prefetch(self._first_questions(regions, named))
         try:
             who = identity(_Asked(self._memory))
@@ -73,7 +76,10 @@ class AliyunSource:
         )
 
     def recorded(self) -> Mapping[str, bytes]:
-        """See `CloudSource.recorded`."""
+        """See `CloudSource.recorded`. What a record should answer besides is asked now."""
+        if self._memory.live:
+            regions = self._regions or (self._region,)
+            self._memory.prefetch(Question.of(one, where) for where in regions for one in WHOLE)
         return {"aliyun": self._memory.answers().encode()}
 
     def _first_questions(self, regions: Iterable[str], named: list[InstanceName]) -> list[Question]:

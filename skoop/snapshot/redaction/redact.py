@@ -12,6 +12,7 @@ from skoop.model.address import Family
 from skoop.netstack.dump import Output
 from skoop.snapshot.document import NamespaceDump, NodeDocument, encode_document
 from skoop.snapshot.manifest import LeftOut, Manifest
+from skoop.snapshot.redaction.accounts import anonymous
 from skoop.snapshot.redaction.addresses import AddressMap
 from skoop.snapshot.redaction.chains import chain_names
 from skoop.snapshot.redaction.names import SYSTEM, NameMap, new_names, objects, renamed
@@ -30,9 +31,10 @@ def redact(snapshot: Snapshot) -> Snapshot:
     """The same state under other names and addresses: a diagnosis of the same two ends comes to the
     same verdict. The same snapshot gives the same result, and only its owner can undo it.
 
-    Replaced: the names of namespaces, nodes, and of objects outside the system namespaces, and
-    addresses (`addresses.py` says how, and which stay). Left out: environment variables, commands,
-    images and volumes of pods, and the cluster's name. Left as they are: MAC addresses, label keys,
+    Replaced: the names of namespaces, nodes, and of objects outside the system namespaces,
+    addresses (`addresses.py` says how, and which stay), and account numbers of clouds. Left out:
+    environment variables, commands, images and volumes of pods, the cluster's name, and names and
+    descriptions of cloud resources. Left as they are: MAC addresses, label keys,
     port names, host names outside the cluster. Raises SnapshotError.
     """
     lists = {
@@ -51,12 +53,16 @@ def redact(snapshot: Snapshot) -> Snapshot:
         },
         cloud={
             provider: _json(
-                renamed(_decoded(f"cloud/{provider}.json", data), names, system=True), addresses
+                renamed(_cloud(provider, data, _key(snapshot)), names, system=True), addresses
             )
             for provider, data in snapshot.cloud.items()
         },
         warnings=snapshot.warnings,
     )
+
+
+def _cloud(provider: str, data: bytes, key: bytes) -> object:
+    return anonymous(_decoded(f"cloud/{provider}.json", data), key)
 
 
 def replacements(snapshot: Snapshot) -> tuple[NameMap, AddressMap]:
