@@ -50,6 +50,7 @@ FIELDS: dict[str, dict[str, Any]] = {
 BY_FLAVOUR: dict[tuple[str, str], dict[str, Any]] = {
     ("2022-04-30", "ListServerGroupServers"): {"server_group_id": "sgp-1"},
     ("2022-04-30", "GetListenerHealthStatus"): {"listener_id": "lsn-1"},
+    ("2020-06-16", "GetLoadBalancerAttribute"): {"load_balancer_id": "alb-1"},
     ("2020-06-16", "ListServerGroupServers"): {"server_group_id": "sgp-2"},
     ("2020-06-16", "GetListenerHealthStatus"): {"listener_id": "lsn-2"},
 }

@@ -36,6 +36,6 @@ def two_nodes() -> Cloud:
     cloud.nlb("nlb-1", vpc, (("h", "vsw-1", "47.3.0.1"),))
     cloud.nlb_listener("lsn-1", "nlb-1", 80, "sgp-1")
     cloud.server_group("sgp-2", vpc, {"ServerId": "i-2", "Port": 30081}, flavour="alb")
-    cloud.nlb("alb-1", vpc, (), flavour="alb")
+    cloud.nlb("alb-1", vpc, (("h", "vsw-1", "47.4.0.1"),), flavour="alb")
     cloud.alb_listener("lsn-2", "alb-1", 80, "sgp-2")
     return cloud

@@ -158,6 +158,8 @@ def _classic_group(place: Place, item: Item, listener: Item) -> ServerGroup | No
 def v2(place: Place, flavour: str, listed: Sequence[Item], subnets: Sequence[Subnet]) -> Balancers:
     """Everything about these network or application load balancers, in three rounds."""
     _, listeners_of, groups_of, servers_of, health_of = V2[flavour]
+    if flavour == "alb":
+        listed = _with_addresses(place, listed)
     ids = [text(each, "LoadBalancerId") for each in listed]
     if not ids:
         return Balancers()
@@ -205,6 +207,19 @@ def v2(place: Place, flavour: str, listed: Sequence[Item], subnets: Sequence[Sub
         for each in listed
     )
     return Balancers(balancers, tuple(groups.found.values()))
+
+
+def _with_addresses(place: Place, listed: Sequence[Item]) -> list[Item]:
+    """The list of application load balancers lacks their zones and addresses."""
+    asked = {each["LoadBalancerId"]: each for each in listed}
+    questions = {one: place.question(a.ALB, LoadBalancerId=one) for one in asked}
+    place.memory.prefetch(questions.values())
+    found = {one: place.gone(question, one) for one, question in questions.items()}
+    return [
+        {**each, "ZoneMappings": answer.get("ZoneMappings") or []}
+        for one, each in asked.items()
+        if (answer := found[one]) is not None
+    ]
 
 
 def _sources(item: Item, subnets: Sequence[Subnet]) -> tuple[Prefix, ...]:

@@ -126,6 +126,7 @@ _NEED_IDS = frozenset(
         a.CLB_ACL,
         a.NLB_SERVERS,
         a.NLB_HEALTH,
+        a.ALB,
         a.ALB_SERVERS,
         a.ALB_HEALTH,
     )

@@ -68,7 +68,9 @@ def _balancers(place: Place, reader: RegionReader) -> tuple[Balancers]:
     for at in _maybe_balanced(reader):
         text_ = format_ip(*at)
         questions["clb"].append(load.clb_question(place, at=text_))
-        questions["nlb"] += [load.v2_question(place, "nlb", vpc=one.id) for one in reader.vpcs]
+        for flavour in ("nlb", "alb"):
+            wanted = [load.v2_question(place, flavour, vpc=one.id) for one in reader.vpcs]
+            questions[flavour] += wanted
     place.memory.prefetch([q for each in questions.values() for q in each])
     found = classic(place, _once(place.every(questions["clb"])))
     for flavour in ("nlb", "alb"):

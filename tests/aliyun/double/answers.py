@@ -427,6 +427,13 @@ def _v2_balancers(flavour: str) -> Callable[[Cloud, Params], Item]:
     return answer
 
 
+def _alb(cloud: Cloud, params: Params) -> Item:
+    alb = params.get("LoadBalancerId", "")
+    if alb not in cloud.albs:
+        raise Refusal(404, "ResourceNotFound.LoadBalancer", "It was not found.")
+    return {**cloud.albs[alb], "RegionId": cloud.region, "ZoneMappings": cloud.alb_zones[alb]}
+
+
 def _v2_listeners(flavour: str) -> Callable[[Cloud, Params], Item]:
     def answer(cloud: Cloud, params: Params) -> Item:
         ids = many(params, "LoadBalancerIds")
@@ -579,6 +586,7 @@ ANSWERS: dict[tuple[str, str], Callable[[Cloud, Params], Item]] = {
     (_NLB, "ListServerGroupServers"): _v2_servers,
     (_NLB, "GetListenerHealthStatus"): _v2_health("nlb"),
     (_ALB, "ListLoadBalancers"): _v2_balancers("alb"),
+    (_ALB, "GetLoadBalancerAttribute"): _alb,
     (_ALB, "ListListeners"): _v2_listeners("alb"),
     (_ALB, "ListServerGroups"): _v2_groups("alb"),
     (_ALB, "ListServerGroupServers"): _v2_servers,

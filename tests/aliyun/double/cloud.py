@@ -45,6 +45,7 @@ class Cloud:
         self.health: dict[tuple[str, int, str], str] = {}
         self.nlbs: dict[str, Item] = {}
         self.albs: dict[str, Item] = {}
+        self.alb_zones: dict[str, list[Item]] = {}
         self.nlb_listeners: dict[str, Item] = {}
         self.alb_listeners: dict[str, Item] = {}
         self.server_groups: dict[str, Item] = {}
@@ -649,7 +650,11 @@ class Cloud:
         if flavour == "alb":
             del item["RegionId"], item["CrossZoneEnabled"], item["SecurityGroupIds"]
             item["LoadBalancerBussinessStatus"] = item.pop("LoadBalancerBusinessStatus")
-            del item["ZoneMappings"]
+            self.alb_zones[nlb] = item.pop("ZoneMappings")
+            for mapping in self.alb_zones[nlb]:
+                for each in mapping["LoadBalancerAddresses"]:
+                    each.pop("EniId")
+                    each["IntranetAddress" if internal else "Address"] = each.pop(kind)
         (self.nlbs if flavour == "nlb" else self.albs)[nlb] = item
         return nlb
 

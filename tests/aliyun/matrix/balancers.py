@@ -10,7 +10,7 @@ from tests.aliyun.matrix.case import DOWN, OK, OPEN, SOME, Case
 from tests.aliyun.matrix.lab import LB_ID, VPC, Lab, web
 
 CLIENT = "203.0.113.9"
-CLB, NLB = "47.2.0.1", "47.3.0.1"
+CLB, NLB, ALB = "47.2.0.1", "47.3.0.1", "47.4.0.1"
 
 
 def listener(**fields: object) -> object:
@@ -108,6 +108,17 @@ IN_I = {"ServerId": "i-2", "Port": 30080, "ZoneId": "cn-hangzhou-i"}
 BOTH = (IN_H, IN_I)
 
 
+def alb(**listener: str) -> object:
+    """An application load balancer at 47.4.0.1, as an Ingress has one."""
+
+    def change(lab: Lab) -> None:
+        lab.cloud.server_group("sgp-a", VPC, *BOTH, flavour="alb")
+        lab.cloud.nlb("alb-1", VPC, (("h", "vsw-1", ALB),), flavour="alb")
+        lab.cloud.alb_listener("lsn-a", "alb-1", 80, "sgp-a", **listener)
+
+    return change
+
+
 def down(id_: str, change: object, first: str, at: str, **more: object) -> Case:
     return Case(id_, CLIENT, CLB, change, DOWN, first, at, **more)
 
@@ -183,6 +194,14 @@ CASES = (
     Case("clb-round-by-nat", "k1", CLB, public_hairpin, OK, "cloud-lb-backend-set-drift", "rsp-1"),
     Case("clb-round-by-the-other-node", "k1", INTERNAL, hairpin(("i-2", 30080)), OK,
          "cloud-lb-backend-set-drift", "rsp-1"),
+    Case("alb", CLIENT, ALB, alb()),
+    Case("alb-listener-stopped", CLIENT, ALB, alb(status="Stopped"), DOWN,
+         "cloud-lb-listener-stopped", "alb-1/lsn-a"),
+    Case("alb-other-port", CLIENT, ALB, alb(), DOWN, "cloud-lb-listener-missing", "alb-1",
+         port=443),
+    Case("alb-servers-see-the-balancer", CLIENT, ALB,
+         lambda lab: (alb()(lab),
+                      lab.cloud.rule("sg-1", "ingress", "Drop", peer="203.0.113.0/24"))),
     # network load balancers
     Case("nlb", CLIENT, NLB, nlb()),
     nlb_down("nlb-inactive", nlb(status="Inactive"), "cloud-lb-inactive", "nlb-1"),

@@ -132,6 +132,7 @@ NLB_SERVERS = _action(_NLB, "ListServerGroupServers", ("Servers",), _T, 500)
 NLB_HEALTH = _action(_NLB, "GetListenerHealthStatus", ("ListenerHealthStatus",))
 
 ALBS = _action(_ALB, "ListLoadBalancers", ("LoadBalancers",), _T, 100)
+ALB = _action(_ALB, "GetLoadBalancerAttribute")
 ALB_LISTENERS = _action(_ALB, "ListListeners", ("Listeners",), _T, 100)
 ALB_GROUPS = _action(_ALB, "ListServerGroups", ("ServerGroups",), _T, 100)
 ALB_SERVERS = _action(_ALB, "ListServerGroupServers", ("Servers",), _T, 100)

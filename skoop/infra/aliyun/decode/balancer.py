@@ -187,7 +187,7 @@ def v2_balancer(
         (address(found), text(mapping, "ZoneId"))
         for mapping in mappings
         for each in items(mapping, "LoadBalancerAddresses")
-        for key in ("PublicIPv4Address", "PrivateIPv4Address", "Ipv6Address")
+        for key in _ADDRESSES
         if (found := text(each, key))
     )
     status = text(item, "LoadBalancerStatus")
@@ -212,6 +212,16 @@ def v2_balancer(
         groups=tuple(str(each) for each in values(item, "SecurityGroupIds")),
         listeners=listeners,
     )
+
+
+_ADDRESSES = (
+    "PublicIPv4Address",
+    "PrivateIPv4Address",
+    "Address",
+    "IntranetAddress",
+    "Ipv6Address",
+)
+"""The first two are an NLB's, the next two an ALB's."""
 
 
 def vswitches_of(item: Item) -> tuple[str, ...]:
