@@ -10,10 +10,10 @@ from skoop.infra.aliyun.balancers import classic, v2
 from skoop.infra.aliyun.client import actions as a
 from skoop.infra.aliyun.client.errors import AliyunError, Forbidden, NotFound, UnknownRegion
 from skoop.infra.aliyun.decode import compute
-from skoop.infra.aliyun.decode.values import Item, items
+from skoop.infra.aliyun.decode.values import items
 from skoop.infra.aliyun.identity import identity, known_region
 from skoop.infra.aliyun.load import Place
-from skoop.infra.aliyun.record import Memory, Question
+from skoop.infra.aliyun.record import Memory, Question, Regionless
 from skoop.infra.aliyun.source import PLATFORM
 from skoop.infra.resources import (
     Eip,
@@ -46,9 +46,9 @@ class AliyunConsole:
         """Raises AliyunError when the key is refused, RegionUnknownError with the regions there
         are."""
         self._memory = memory
-        self.account = identity(_Regionless(memory)).account
+        self.account = identity(Regionless(memory)).account
         try:
-            known_region(_Regionless(memory), region)
+            known_region(Regionless(memory), region)
         except UnknownRegion as error:
             raise RegionUnknownError(str(error)) from None
         self.place = Place(memory, region, self.account, [])
@@ -100,15 +100,6 @@ class AliyunConsole:
         return ""
 
 
-class _Regionless:
-    def __init__(self, memory: Memory) -> None:
-        self._memory = memory
-
-    def ask(self, action: a.Action, region: str, parameters: Mapping[str, str]) -> Item:
-        del parameters
-        return self._memory.ask(Question.of(action, region))
-
-
 _NEED_IDS = frozenset(
     (
         a.ASSUME_ROLE,
@@ -116,7 +107,6 @@ _NEED_IDS = frozenset(
         a.GROUP,
         a.PREFIX_LIST,
         a.ROUTES,
-        a.NETWORK_ACL,
         a.SNATS,
         a.DNATS,
         a.CLB,

@@ -59,9 +59,3 @@ def _flavour_of(host: str) -> str:
         if f".{flavour}.aliyuncs" in host or f".{flavour}." in host:
             return flavour
     return ""
-
-
-def uses_interfaces(service: Service) -> bool:
-    """Whether the Service asks for pods' own interfaces as backends instead of node ports."""
-    key = "service.beta.kubernetes.io/backend-type"
-    return service.annotations.get(key, "").lower() == "eni"

@@ -134,6 +134,18 @@ class Memory:
         return narrowed(question.action, dict(question.parameters), whole)
 
 
+class Regionless:
+    """A memory as `identity` asks it: without parameters."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def ask(self, action: Action, region: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+        """See `Asker`."""
+        del parameters
+        return self._memory.ask(Question.of(action, region))
+
+
 def numbered(name: str, values: Iterable[str]) -> Mapping[str, str]:
     """A list as the API takes it: `Name.1`, `Name.2`."""
     return {f"{name}.{place}": value for place, value in enumerate(values, 1)}

@@ -8,13 +8,13 @@ from skoop.infra.aliyun import again, load
 from skoop.infra.aliyun.client import actions as a
 from skoop.infra.aliyun.client.errors import AliyunError
 from skoop.infra.aliyun.decode.compute import subscription
-from skoop.infra.aliyun.decode.values import Item, items
+from skoop.infra.aliyun.decode.values import items
 from skoop.infra.aliyun.identity import identity
 from skoop.infra.aliyun.load import Place
 from skoop.infra.aliyun.names import InstanceName, instance_name
 from skoop.infra.aliyun.narrow import WHOLE
 from skoop.infra.aliyun.reach import read_balancers, read_public
-from skoop.infra.aliyun.record import Memory, Question
+from skoop.infra.aliyun.record import Memory, Question, Regionless
 from skoop.infra.aliyun.region import MOST_BY_ID, RegionReader
 from skoop.infra.capability import Capability
 from skoop.infra.resources import Resource, Subscription, Tree
@@ -45,7 +45,7 @@ class AliyunSource:
         self._regions = regions
         self._memory.prefetch(self._first_questions(regions, named))
         try:
-            who = identity(_Asked(self._memory))
+            who = identity(Regionless(self._memory))
         except AliyunError as error:
             return CloudState(Tree(PLATFORM), tuple(Gap(each, str(error)) for each in CAPABILITIES))
         me = Subscription(id=who.account, owner=who.account, current=True, raw=who.arn)
@@ -121,14 +121,3 @@ class AliyunSource:
             return tuple(Subscription(id=one, owner=one) for one in owners), (said,)
         known = [subscription(each, account) for each in listed]
         return tuple(each for each in known if each.id in owners), ()
-
-
-class _Asked:
-    """The memory as `identity` asks it."""
-
-    def __init__(self, memory: Memory) -> None:
-        self._memory = memory
-
-    def ask(self, action: a.Action, region: str, parameters: Mapping[str, str]) -> Item:
-        del parameters
-        return self._memory.ask(Question.of(action, region))

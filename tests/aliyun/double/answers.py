@@ -600,4 +600,6 @@ def answer(cloud: Cloud, version: str, action: str, params: Params) -> dict[str,
     found = ANSWERS.get((version, action))
     if found is None:
         raise Refusal(404, "InvalidAction.NotFound", "Specified api is not found.")
+    if params.get("RegionId", cloud.region) not in cloud.regions:
+        raise Refusal(404, "InvalidRegionId.NotFound", "The specified RegionId does not exist.")
     return found(cloud, params)

@@ -39,6 +39,10 @@ def older_ids(lab: Lab) -> None:
     lab.provider_id = "cn-hangzhou.{}"
 
 
+def no_region(lab: Lab) -> None:
+    lab.provider_id = "alicloud://mars-1.{}"
+
+
 def shared_vpc(lab: Lab) -> None:
     """The VPC and its vSwitches belong to another account, as a shared VPC's do."""
     for each in lab.cloud.vswitches.values():
@@ -80,4 +84,5 @@ CASES = (
          lambda lab: (older_ids(lab), lab.without_route("10.244.2.0/24")), DOWN,
          "cloud-route-pod-cidr-missing", "vtb-vpc-a"),
     Case("shared-vpc", *PODS, shared_vpc),
+    Case("no-such-region", *NODES, no_region, OK, port=22, says="Aliyun has no such region"),
 )  # fmt: skip

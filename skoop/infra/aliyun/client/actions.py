@@ -102,7 +102,6 @@ ROUTES = _action(
     _VPC, "DescribeRouteEntryList", ("RouteEntrys", "RouteEntry"), Paging.ROUTE_TOKEN, 500
 )
 NETWORK_ACLS = _action(_VPC, "DescribeNetworkAcls", ("NetworkAcls", "NetworkAcl"), _N, 50)
-NETWORK_ACL = _action(_VPC, "DescribeNetworkAclAttributes")
 NATS = _action(_VPC, "DescribeNatGateways", ("NatGateways", "NatGateway"), _N, 50)
 SNATS = _action(_VPC, "DescribeSnatTableEntries", ("SnatTableEntries", "SnatTableEntry"), _N, 50)
 DNATS = _action(

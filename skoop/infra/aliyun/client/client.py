@@ -237,6 +237,7 @@ _TEXTS: Mapping[str, str] = {
     "ClockSkew": "This machine's clock is too far from Aliyun's; set it and ask again.",
     "Forbidden": "This identity may not do {action}: grant it {permission} in RAM.",
     "Throttled": "Aliyun throttles {action}.",
+    "UnknownRegion": "Aliyun has no such region.",
     "NotFound": "What {action} asks for is not there.",
     "Unavailable": "Aliyun cannot answer {action} now.",
 }

@@ -114,6 +114,8 @@ def class_for(code: str, status: int) -> type[AliyunError]:
         return Forbidden
     if head in _THROTTLE_CODES:
         return Throttled
+    if head == "InvalidRegionId":
+        return UnknownRegion
     if _is_absence(code):
         return NotFound
     if head in _TEMPORARY_CODES or status >= 500:
