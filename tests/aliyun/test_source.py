@@ -332,3 +332,41 @@ def test_a_second_look_sees_that_it_is_gone() -> None:
     del asked.server.cloud.groups["sg-1"], asked.server.cloud.instances["i-1"]
     assert asked.source.again(group) is None
     assert asked.source.again(instance) is None
+
+
+AREAS = {
+    Capability.INSTANCES: "DescribeInstances",
+    Capability.ROUTES: "DescribeRouteTableList",
+    Capability.PEERINGS: "ListVpcPeerConnections",
+    Capability.SECURITY_GROUPS: "DescribeSecurityGroups",
+    Capability.PREFIX_LISTS: "DescribePrefixListAttributes",
+    Capability.NETWORK_ACLS: "DescribeNetworkAcls",
+    Capability.NAT: "DescribeNatGateways",
+    Capability.PUBLIC_ADDRESSES: "DescribeEipAddresses",
+    Capability.LOAD_BALANCERS: "DescribeLoadBalancers",
+}
+
+
+@pytest.mark.parametrize("area", AREAS, ids=lambda area: area.value)
+def test_each_area_is_read_and_missed_when_it_cannot_be(area: Capability) -> None:
+    cloud = two_nodes()
+    cloud.rule("sg-1", "egress", peer_list="pl-1")
+    cloud.vswitch("vsw-2", "vpc-a", "10.0.1.0/24", acl="nacl-1")
+    cloud.route("vtb-vpc-a", "172.31.0.0/16", hop=("VpcPeer", "pcc-1"))
+    asked = Asked(cloud)
+    wanted = scope(internet=True, addresses=(parse_ip("47.2.0.1"),))
+    assert asked.state(wanted).gaps == ()
+    again = Asked(cloud)
+    again.server.keys[KEY.id] = replace(KEY, denied=(AREAS[area],))
+    assert area in {each.capability for each in again.state(wanted).gaps}
+
+
+def test_what_needs_no_question_of_its_own_is_read_with_the_rest() -> None:
+    """The areas that are left: the check of an interface, and whose account it is."""
+    assert set(CAPABILITIES) - set(AREAS) == {Capability.SOURCE_CHECK, Capability.SUBSCRIPTIONS}
+    cloud = two_nodes()
+    cloud.enis["eni-i-1"]["SourceDestCheck"] = True
+    tree = Asked(cloud).state().tree
+    checked = {each.id for each in tree.all(Interface) if each.check}
+    assert checked == {"eni-i-1"}
+    assert [each.current for each in tree.all(Subscription)] == [True]

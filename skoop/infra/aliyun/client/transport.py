@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -41,8 +42,6 @@ class Transport:
         connect_timeout: float = CONNECT_TIMEOUT,
         read_timeout: float = READ_TIMEOUT,
     ) -> None:
-        import threading
-
         self._ca_file = ca_file or os.environ.get("SSL_CERT_FILE", "")
         self._timeouts = connect_timeout, read_timeout
         self._pools: dict[str, PoolManager] = {}
