@@ -51,7 +51,7 @@ def shared_vpc(lab: Lab) -> None:
 
 GROUPS = "DescribeSecurityGroupAttribute"
 CASES = (
-    Case("no-permission-for-routes", *PODS, denied("DescribeRouteEntryList"), OPEN, "*",
+    Case("no-permission-for-routes", *PODS, denied("DescribeRouteEntryList"), OK, "",
          says="vpc:DescribeRouteEntryList"),
     Case("no-permission-for-groups", *PODS, denied(GROUPS), OK,
          says="ecs:DescribeSecurityGroupAttribute"),
