@@ -34,6 +34,7 @@ PACKAGES = {
     "cksum": "coreutils",
     "tee": "coreutils",
     "cat": "coreutils",
+    "head": "coreutils",
 }
 # Debian policy 3.8: in every image.
 ESSENTIAL = {"gzip", "coreutils", "util-linux", "dash", "grep"}
