@@ -180,7 +180,7 @@ LIMITS = (
     "brought, and routers named as BGPPeers are taken to know the blocks of pools without "
     "tunnels. WireGuard between nodes, VPP and the eBPF data plane are recognised and not walked. "
     "Declared and enforced policy are compared for the connection asked about, and on the nodes "
-    "it met for up to some 600 connections of their pods with one pod of each kind elsewhere; "
+    "it met for up to some 300 connections of their pods with one pod of each kind elsewhere; "
     "where another program than iptables or nftables enforces, only what is declared is told, "
     "under `not_checked`."
 )
