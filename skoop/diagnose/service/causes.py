@@ -34,7 +34,8 @@ def service_causes(
         return tuple(_undefined_port(cluster, ends, question))
     if asked.view.effect in (Effect.REJECT, Effect.DROP):
         return (_no_backend(asked), *programmed(asked))
-    return (*programmed(asked), *_dead_backends(asked), *_wrong_ports(asked))
+    found = (*programmed(asked), *_dead_backends(asked), *_wrong_ports(asked))
+    return (*found, *_outside_range(asked))
 
 
 def _where(asked: Asked) -> Where:
@@ -62,6 +63,29 @@ def _undefined_port(cluster: Cluster, ends: Ends, question: Question) -> Iterato
         blocking=True,
         why="kube-proxy translates only the ports that are listed",
         fix=f"kubectl -n {owner.namespace} get service {owner.name} -o yaml",
+    )
+
+
+def _outside_range(asked: Asked) -> Iterator[Suspicion]:
+    """An address that the cluster's Service ranges do not hold (any more)."""
+    ranges = asked.cluster.facts.service_cidrs
+    family, address = asked.question.family, asked.question.dst
+    known = [each for each in ranges.value if each.family is family]
+    if asked.destination.via is not Via.CLUSTER_IP or not ranges.certain or not known:
+        return
+    if any(each.contains(address) for each in known):
+        return
+    listed = ", ".join(map(str, known))
+    owner = asked.destination.service
+    yield service.ClusteripOutsideCidr.suspect(
+        where=_where(asked),
+        direction=Direction.FORWARD,
+        message=f"The ClusterIP {format_ip(family, address)} of {owner.namespace}/{owner.name} "
+        f"lies outside the Service range {listed}",
+        evidence=(Evidence(ranges.source, listed),),
+        blocking=False,
+        why="rules and routes that treat the range as a whole do not cover it",
+        fix="make the Service again, so that it gets an address of the range",
     )
 
 

@@ -9,7 +9,7 @@ from skoop.findings.base import Finding
 from skoop.model.address import format_ip
 from skoop.model.diagnosis import Suspicion, Where
 from skoop.model.disposition import Direction, Result
-from skoop.service import iptables, ipvs, nftables
+from skoop.service import Via, iptables, ipvs, nftables
 from skoop.service.config import ProxyMode
 from skoop.service.difference import Difference, DifferenceKind
 from skoop.service.plan import plan_node
@@ -37,6 +37,8 @@ _FINDINGS: dict[DifferenceKind, type[Finding]] = {
     DifferenceKind.WEIGHT_ZERO: findings_ipvs.IpvsWeightZero,
     DifferenceKind.CLUSTER_IP_UNLISTED: netfilter.MasqueradeMissing,
 }
+_UNPROGRAMMED = {DifferenceKind.ENTRY_MISSING, DifferenceKind.VIRTUAL_SERVER_MISSING}
+_OUTER = (Via.EXTERNAL_IP.value, Via.LOAD_BALANCER.value)
 _IN_A_MAP = {DifferenceKind.ENTRY_MISSING, DifferenceKind.NODE_PORT_MISSING}
 
 
@@ -93,6 +95,8 @@ def _suspicion(asked: Asked, found: Difference) -> Suspicion:
     in_nftables = mode is ProxyMode.NFTABLES
     if in_nftables and found.kind in _IN_A_MAP:
         finding = service.NftServiceMapMissing
+    if found.kind in _UNPROGRAMMED and found.message.startswith(_OUTER):
+        finding = service.ExternalipUnprogrammed
     if mode is ProxyMode.IPVS and found.kind is DifferenceKind.ENDPOINT_MISSING:
         finding = findings_ipvs.IpvsRealServerMissing
     fails = any(row.result is not Result.OK for row in asked.settled.rows)
