@@ -7,16 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from skoop.cli.collectors import Collectors, collecting
+from skoop.cli.complete import complete_context, complete_endpoint, complete_namespace
 from skoop.cli.options import (
     AskCloud,
+    ClusterCidr,
+    ClusterDomain,
     Debug,
+    FlannelBackend,
     Listen,
     ListFormat,
+    NetworkPlugin,
     NoColor,
     OutputFile,
     OutputFormats,
+    ProxyModeName,
     Quiet,
     Serve,
+    ServiceCidr,
     ShowEmulated,
     Verbose,
 )
@@ -32,19 +39,39 @@ if TYPE_CHECKING:
 def diagnose(
     ctx: typer.Context,
     source: Annotated[
-        str, typer.Argument(metavar="SRC", help="pod/NS/NAME, node/NAME, svc/NS/NAME, an IP, ...")
+        str,
+        typer.Argument(
+            metavar="SRC",
+            help="pod/NS/NAME, node/NAME, svc/NS/NAME, an IP, ...",
+            autocompletion=complete_endpoint,
+        ),
     ] = "",
     destination: Annotated[
-        str, typer.Argument(metavar="DST", help="Likewise; also svc/NS/NAME:PORT, internet.")
+        str,
+        typer.Argument(
+            metavar="DST",
+            help="Likewise; also svc/NS/NAME:PORT, internet.",
+            autocompletion=complete_endpoint,
+        ),
     ] = "",
-    src: Annotated[str, typer.Option("-s", "--src", help="The same as SRC.")] = "",
-    dst: Annotated[str, typer.Option("-d", "--dst", help="The same as DST.")] = "",
+    src: Annotated[
+        str, typer.Option("-s", "--src", help="The same as SRC.", autocompletion=complete_endpoint)
+    ] = "",
+    dst: Annotated[
+        str, typer.Option("-d", "--dst", help="The same as DST.", autocompletion=complete_endpoint)
+    ] = "",
     port: Annotated[
         str, typer.Option("-p", "--port", "--dport", help="Destination port, or a port's name.")
     ] = "",
     protocol: Annotated[str, typer.Option(help="tcp, udp, sctp or icmp.")] = "tcp",
     namespace: Annotated[
-        str, typer.Option("-n", "--namespace", help="Namespace of bare names.")
+        str,
+        typer.Option(
+            "-n",
+            "--namespace",
+            help="Namespace of bare names.",
+            autocompletion=complete_namespace,
+        ),
     ] = "default",
     sport: Annotated[int, typer.Option(help="Source port; 0: any.")] = 0,
     size: Annotated[int, typer.Option(help="Payload in bytes; 0: a first packet.")] = 0,
@@ -59,7 +86,12 @@ def diagnose(
         typer.Option("--kubeconfig", "--kube-config", metavar="FILE", help="For a live cluster."),
     ] = "",
     context: Annotated[
-        str, typer.Option(metavar="NAME", help="Its context, instead of the current one.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Its context, instead of the current one.",
+            autocompletion=complete_context,
+        ),
     ] = "",
     request_timeout: Annotated[
         float, typer.Option(metavar="SECONDS", help="Silence of the API server that is borne.")
@@ -73,9 +105,12 @@ def diagnose(
     ask_cloud: AskCloud = False,
     debug: Debug = False,
     show_emulated: ShowEmulated = False,
-    network_plugin: Annotated[str, typer.Option(help="Instead of what is detected.")] = "",
-    proxy_mode: Annotated[str, typer.Option(help="Instead of what is detected.")] = "",
-    cluster_cidr: Annotated[str, typer.Option(help="Instead of what is detected.")] = "",
+    network_plugin: NetworkPlugin = "",
+    proxy_mode: ProxyModeName = "",
+    cluster_cidr: ClusterCidr = "",
+    service_cidr: ServiceCidr = "",
+    cluster_domain: ClusterDomain = "",
+    flannel_backend: FlannelBackend = "",
     output: OutputFormats = None,
     output_file: OutputFile = "",
     serve: Serve = False,
@@ -109,10 +144,13 @@ def diagnose(
     cloud = cloud_question(
         ctx, provider, ask_cloud=ask_cloud, debug=debug, emulated=show_emulated
     )  # fmt: skip
+    overrides = Overrides(
+        network_plugin, proxy_mode, cluster_cidr, service_cidr, cluster_domain, flannel_backend
+    )
     common = Request(
         src=one_of(source, src, "source"), dst=one_of(destination, dst, "destination"),
         port=port or None, protocol=protocol, namespace=namespace, sport=sport, size=size, df=df,
-        provider=provider, overrides=Overrides(network_plugin, proxy_mode, cluster_cidr),
+        provider=provider, overrides=overrides,
     )  # fmt: skip
     if batch:
         check_batch(output or [], output_file, common)

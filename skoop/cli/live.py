@@ -49,16 +49,17 @@ def live_session(flags: LiveFlags, create_network: LiveFactory) -> Iterator[Live
         remark(_requests(client))
 
 
-def live_objects(flags: LiveFlags) -> Inventory:
-    """A running cluster's objects, without a look at its nodes; what cannot be listed is said on
-    stderr. Raises AccessError."""
+def live_objects(flags: LiveFlags, *, settings: bool = False) -> Inventory:
+    """A running cluster's objects, without a look at its nodes; with `settings` the ConfigMaps that
+    say how its network is set up too. What cannot be listed is said on stderr. Raises
+    AccessError."""
     from skoop.cli.narrate import observing
-    from skoop.cluster.fetch import fetch_lists, read_lists
+    from skoop.network.objects import read_cluster
 
     client = _client(flags)
     try:
         with observing(verbose=flags.verbose, quiet=flags.quiet) as observe:
-            return read_lists(fetch_lists(client, observe=observe))
+            return read_cluster(client, observe, settings=settings)
     finally:
         client.close()
 

@@ -14,6 +14,7 @@ import typer
 
 from skoop.cli import collect, collector, policy, provider, snapshot
 from skoop.cli.cloud import cloud
+from skoop.cli.detect import detect
 from skoop.cli.diagnose import demo, diagnose
 from skoop.cli.explain import explain
 from skoop.cli.output import emit, remark
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.command(cls=ProviderCommand)(diagnose)
 app.command(cls=ProviderCommand)(demo)
 app.command()(explain)
+app.command()(detect)
 app.command(cls=NamedProviderCommand)(cloud)
 app.command()(view)
 app.command()(version)

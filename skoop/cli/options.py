@@ -45,6 +45,22 @@ Serve = Annotated[
 Listen = Annotated[
     str, typer.Option(metavar="HOST:PORT", help="With --serve; default: a free port of 127.0.0.1.")
 ]
+NetworkPlugin = Annotated[str, typer.Option(metavar="NAME", help="Instead of what is detected.")]
+ProxyModeName = Annotated[
+    str, typer.Option("--proxy-mode", metavar="MODE", help="Instead of what is detected.")
+]
+ClusterCidr = Annotated[
+    str, typer.Option("--cluster-cidr", metavar="CIDRS", help="Where pods are; likewise.")
+]
+ServiceCidr = Annotated[
+    str, typer.Option("--service-cidr", metavar="CIDRS", help="Where Services are; likewise.")
+]
+ClusterDomain = Annotated[
+    str, typer.Option("--cluster-domain", metavar="NAME", help="The cluster's DNS zone; likewise.")
+]
+FlannelBackend = Annotated[
+    str, typer.Option("--flannel-backend", metavar="TYPE", help="vxlan, host-gw, ...; likewise.")
+]
 AsList = Annotated[ListFormat, typer.Option("-o", "--output", help="How to show the list.")]
 AskCloud = Annotated[
     bool, typer.Option("--ask-cloud", help="Ask the cloud now, also for a snapshot without it.")

@@ -11,6 +11,9 @@ class Overrides(Struct, frozen=True):
     network_plugin: str = ""
     proxy_mode: str = ""
     cluster_cidr: str = ""
+    service_cidr: str = ""
+    cluster_domain: str = ""
+    flannel_backend: str = ""
 
 
 class Request(Struct, frozen=True, kw_only=True):

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from msgspec import Struct
 
 from skoop.cluster.api import ApiClient
-from skoop.cluster.detect import Overrides as Detection
 from skoop.cluster.detect import detect
-from skoop.cluster.fetch import (
-    DNS,
-    Lists,
-    fetch_lists,
-    fetch_settings,
-    needed,
-    read_lists,
-    require,
-    with_settings,
-)
+from skoop.cluster.fetch import DNS, fetch_lists, require
 from skoop.cluster.parallel import begin
 from skoop.cluster.resolve import Lookup, Resolver, Target, system_lookup
+from skoop.cluster.resolve.target import service_target
 from skoop.collector.source import Gathered, NodeSource
 from skoop.errors import EndpointError
 from skoop.model.diagnosis import Diagnosis, NotChecked
@@ -30,12 +22,16 @@ from skoop.model.request import Request
 from skoop.network.base import Context, Network
 from skoop.network.build import NodeReader, collected
 from skoop.network.involved import nodes_met, nodes_of
-from skoop.network.session import Session
+from skoop.network.names import PREFIX, is_name
+from skoop.network.objects import LiveObjects
+from skoop.network.session import Session, detection
+from skoop.service.dns import cluster_dns
 from skoop.snapshot import Snapshot
 
 LiveFactory = Callable[[Context, Snapshot], Network]
 """As NetworkFactory; the snapshot holds the cluster's lists, without pods and nodes' documents."""
 
+_DOMAIN = "cluster.local"
 _ENDS = ("pods", "services", "nodes")
 _DEPLOYMENTS = ("deploy/", "deployment/", "deployments/")
 
@@ -67,7 +63,7 @@ class LiveSession:
         self._client, self._source = client, source
         self._create_network = create_network
         self._observe, self._reach, self._lookup = observe, reach, lookup
-        self._cluster: _Cluster | None = None
+        self._cluster: LiveObjects | None = None
         self._reader = NodeReader()
         self._failed: dict[str, NotChecked] = {}
         self._asked: set[str] = set()
@@ -94,7 +90,7 @@ class LiveSession:
         self._source.close()
         self._client.close()
 
-    def _opened(self, request: Request) -> _Cluster:
+    def _opened(self, request: Request) -> LiveObjects:
         if self._cluster is None:
             self._observe(Stage(f"Reading the cluster at {self._client.host}"))
             texts = (request.src, request.dst)
@@ -102,16 +98,18 @@ class LiveSession:
             lists = fetch_lists(
                 self._client, named=named, within=_namespaces(request), observe=self._observe
             )
-            self._cluster = _Cluster(self._client, lists, self._observe)
+            self._cluster = LiveObjects(self._client, lists, self._observe)
         return self._cluster
 
-    def _first_nodes(self, request: Request, cluster: _Cluster) -> Sequence[str]:
+    def _first_nodes(self, request: Request, cluster: LiveObjects) -> Sequence[str]:
+        if is_name(request.dst, _DOMAIN):
+            cluster.settle(DNS)
         try:
-            ends = self._ends(request, cluster.inventory, "cluster.local")
+            ends = self._ends(request, cluster.inventory, _DOMAIN)
         except EndpointError:
             # Perhaps a name in the cluster's own zone, which its DNS server's settings tell.
             cluster.settle(DNS)
-            facts = detect(cluster.inventory, {}, overrides=_detection(request))
+            facts = detect(cluster.inventory, {}, overrides=detection(request.overrides))
             try:
                 ends = self._ends(request, cluster.inventory, facts.cluster_domain.value)
             except EndpointError:
@@ -126,9 +124,12 @@ class LiveSession:
             lookup=self._lookup,
             cluster_domain=domain,
         )
-        return resolver.resolve(request.src), resolver.resolve(request.dst)
+        source = resolver.resolve(request.src)
+        if not is_name(request.dst, domain):
+            return source, resolver.resolve(request.dst)
+        return source, *_named(request.dst, resolver)
 
-    def _collect(self, nodes: Iterable[str], cluster: _Cluster) -> tuple[str, ...]:
+    def _collect(self, nodes: Iterable[str], cluster: LiveObjects) -> tuple[str, ...]:
         """Collect what is new, while the settings come; the nodes that were too many."""
         new = [each for each in dict.fromkeys(nodes) if each and each not in self._asked]
         room = max(0, self._reach.nodes - len(self._asked))
@@ -146,14 +147,14 @@ class LiveSession:
     def _is_full(self) -> bool:
         return len(self._asked) >= self._reach.nodes
 
-    def _session(self, cluster: _Cluster, left_out: tuple[str, ...]) -> Session:
+    def _session(self, cluster: LiveObjects, left_out: tuple[str, ...]) -> Session:
         """The session over what there is by now; the one before, while that is the same."""
         state = (frozenset(self._asked), len(cluster.inventory.config_maps), left_out)
         if self._made is None or self._made[0] != state:
             self._made = state, self._new_session(cluster, left_out)
         return self._made[1]
 
-    def _new_session(self, cluster: _Cluster, left_out: tuple[str, ...]) -> Session:
+    def _new_session(self, cluster: LiveObjects, left_out: tuple[str, ...]) -> Session:
         notes = [*self._reader.notes, *self._failed.values()]
         if left_out:
             notes.append(NotChecked(_nodes(left_out), _TOO_MANY.format(self._reach.nodes)))
@@ -165,33 +166,14 @@ class LiveSession:
         )
 
 
-class _Cluster:
-    """The objects, and the settings once they are there."""
-
-    def __init__(self, client: ApiClient, lists: Lists, observe: Observer) -> None:
-        self._client, self._observe = client, observe
-        self.inventory = read_lists(lists)
-        self.documents = {k: v for k, v in lists.documents.items() if k != "pods"}
-        self._settled: set[tuple[str, str]] = set()
-
-    def settle(self, more: Sequence[tuple[str, str]] = ()) -> None:
-        """Fetch the ConfigMaps that tell how the network is set up, and those named."""
-        wanted = [each for each in (*needed(self.inventory), *more) if each not in self._settled]
-        if not wanted:
-            return
-        self._settled.update(wanted)
-        maps = fetch_settings(self._client, wanted, observe=self._observe)
-        self.inventory = with_settings(self.inventory, maps)
-        self.documents = dict(Lists(self.documents).with_more(maps).documents)
-
-
-def _detection(request: Request) -> Detection:
-    overrides = request.overrides
-    return Detection(
-        network_plugin=overrides.network_plugin,
-        proxy_mode=overrides.proxy_mode,
-        cluster_cidr=overrides.cluster_cidr,
-    )
+def _named(text: str, resolver: Resolver) -> Iterator[Target]:
+    """What a question about a name leads to: the cluster's DNS, and what the name stands for as far
+    as its objects tell."""
+    service = cluster_dns(resolver.inventory).service
+    if service is not None:
+        yield service_target(service, service.cluster_ips)
+    with suppress(EndpointError):
+        yield resolver.resolve(text.removeprefix(PREFIX))
 
 
 def _namespaces(request: Request) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec.structs import replace
+from msgspec import structs
 
 from skoop.cluster.detect import Overrides as Detection
 from skoop.cluster.resolve import (
@@ -72,21 +72,21 @@ class Session:
         def connect(target: str) -> Diagnosis:
             text = f"[{target}]" if target.count(":") > 1 and port else target
             dst = f"{text}:{port}" if port else target
-            case = _case(replace(request, dst=dst), network.cluster, self._lookup)
+            case = _case(structs.replace(request, dst=dst), network.cluster, self._lookup)
             return network.diagnose(case)
 
         return diagnose_name(network.cluster, source, name, request.protocol, walk, connect)
 
     def _network(self, overrides: Overrides) -> Network:
         if overrides not in self._networks:
-            detection = Detection(
-                network_plugin=overrides.network_plugin,
-                proxy_mode=overrides.proxy_mode,
-                cluster_cidr=overrides.cluster_cidr,
-            )
-            context = Context(collected=self._collected, overrides=detection)
+            context = Context(collected=self._collected, overrides=detection(overrides))
             self._networks[overrides] = self._create_network(context)
         return self._networks[overrides]
+
+
+def detection(overrides: Overrides) -> Detection:
+    """What the user knows better, as detection takes it."""
+    return Detection(**structs.asdict(overrides))
 
 
 def _resolver(request: Request, cluster: Cluster, lookup: Lookup) -> Resolver:
@@ -126,10 +126,10 @@ def asked_from(source: Target, destination: Target) -> Target:
         return destination
     text = format_ip(*outside[0])
     said = f"from outside, {destination.endpoint} is asked for at {text}"
-    return replace(
+    return structs.replace(
         destination,
         ips=outside,
-        endpoint=replace(destination.endpoint, ip=text),
+        endpoint=structs.replace(destination.endpoint, ip=text),
         assumptions=(*destination.assumptions, said),
     )
 

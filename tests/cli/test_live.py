@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from skoop.cli import live
+from skoop.cli import complete, live
 from tests.apiserver import Fault
 from tests.network.live import RecordedNodes, serve
 from tests.scenarios import corpus
@@ -93,3 +97,62 @@ def test_nobody_there(run, cluster, question) -> None:
     assert result.out == ""
     (line,) = result.err.splitlines()
     assert line.startswith("skoop: Cannot reach the API server http://127.0.0.1")
+
+
+def test_what_the_cluster_is_taken_for(run, cluster) -> None:
+    result = run("detect", "-o", "json")
+    rows = {each["fact"]: each for each in json.loads(result.out)}
+    assert rows["network plugin"]["value"] == "flannel"
+    assert rows["proxy mode"]["source"].startswith("config.conf of ConfigMap kube-system/")
+    assert rows["pods"] == {
+        "fact": "pods", "value": "10.244.0.0/16", "certain": True, "flag": "--cluster-cidr",
+        "source": "clusterCIDR in config.conf of ConfigMap kube-system/kube-proxy",
+    }  # fmt: skip
+    named = run("detect", "--flannel-backend", "host-gw", "--service-cidr", "10.9.0.0/16").out
+    assert "host-gw" in named and "10.9.0.0/16" in named and "the user" in named
+
+
+def test_what_a_snapshot_is_taken_for(run, snapshot: str) -> None:
+    (Path(snapshot) / "cluster" / "pods.json").write_text('{"kind": "List", "items": []}')
+    result = run("detect", "--snapshot", snapshot)
+    assert result.code == 0
+    assert "--network-plugin names it" in result.err
+    assert run("detect", "--snapshot", snapshot, "--context", "x").code == 2
+
+
+def offered(words: str) -> list[str]:
+    """What bash would offer, from a process of its own."""
+    environment = {
+        **os.environ,
+        "_SKOOP_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split(" ")) - 1),
+    }
+    command = [sys.executable, "-m", "skoop"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_a_shell_completes(cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert offered("skoop diagnose --context d") == ["double"]
+    assert offered("skoop diagnose node/k") == ["node/k1", "node/k2", "node/k3"]
+
+
+def test_names_are_remembered_and_failures_silent(
+    cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    context = SimpleNamespace(params={"kubeconfig": None, "context": None})
+    assert complete.complete_endpoint(context, "pod/sh") == ["pod/shop/"]
+    assert complete.complete_namespace(context, "sh") == ["shop"]
+    assert "svc/shop/web" in complete.complete_endpoint(context, "svc/shop/w")
+    first = complete.complete_endpoint(context, "pod/shop/web")
+    assert first and first == [each for each in first if each.startswith("pod/shop/web-")]
+    assert [f"pod/{each}" for each in complete.complete_endpoint(context, "shop/web")] == first
+    assert cluster.asked("list", "pods") == 1
+    cluster.stop()
+    assert complete.complete_endpoint(context, "pod/shop/web") == first
+    assert complete.complete_endpoint(context, "svc/billing/") == []
+    assert complete.complete_context(SimpleNamespace(params={"kubeconfig": "/no"}), "") == []

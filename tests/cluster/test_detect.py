@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from skoop.cluster.detect import Cni, FlannelConfig, Overrides, detect
 from skoop.cluster.detect.arguments import flags
 from skoop.cluster.detect.flannel import parse_net_conf
 from skoop.cluster.detect.kubeproxy import parse_configuration
 from skoop.errors import UsageError
-from skoop.model.address import parse_ip, parse_prefix
+from skoop.model.address import Family, parse_ip, parse_prefix
 from skoop.model.kube import (
     ConfigMap,
     Container,
@@ -24,6 +26,8 @@ from skoop.model.kube import (
     Workload,
     build_inventory,
 )
+from skoop.model.kube.calico import CalicoObjects, FelixConfiguration
+from skoop.netstack.netfilter import Ruleset
 from skoop.netstack.state import Link, Namespace
 from skoop.service.config import ProxyConfig, ProxyMode
 
@@ -175,9 +179,7 @@ def test_kube_proxy_configuration(text: str, expected: ProxyConfig) -> None:
 def test_a_bad_kube_proxy_configuration_is_a_note(text: str) -> None:
     facts = detect(build_inventory(config_maps=[proxy_map(text)]), {})
     assert facts.proxy_mode.value is ProxyMode.UNKNOWN
-    assert [note.what for note in facts.notes] == [
-        "config.conf of ConfigMap kube-system/kube-proxy"
-    ]
+    assert facts.notes[0].what == "config.conf of ConfigMap kube-system/kube-proxy"
 
 
 def test_kube_proxy_by_its_command_line() -> None:
@@ -188,21 +190,136 @@ def test_kube_proxy_by_its_command_line() -> None:
     assert "DaemonSet kube-system/kube-proxy" in facts.proxy.source
 
 
-@pytest.mark.parametrize(
-    ("hosts", "chains", "expected"),
-    [
-        ({"k1": host("kube-ipvs0")}, {}, ProxyMode.IPVS),
-        ({"k1": host("eth0")}, {"k1": {"INPUT", "KUBE-SERVICES"}}, ProxyMode.IPTABLES),
-        ({"k1": host("eth0")}, {"k1": {"INPUT"}}, ProxyMode.UNKNOWN),
-    ],
-    ids=["ipvs device", "iptables chain", "no trace"],
-)
-def test_proxy_mode_by_what_is_on_the_nodes(
-    hosts: dict[str, Namespace], chains: dict[str, set[str]], expected: ProxyMode
-) -> None:
-    found = detect(build_inventory(), hosts, iptables_chains=chains).proxy_mode
-    assert found.value is expected
+def host_with(mode: str) -> Namespace:
+    """A node with the traces of a proxy mode."""
+    rules = {
+        "iptables": Ruleset(family=Family.V4, engine="nft", text="*nat\n:KUBE-SERVICES - [0:0]\n"),
+        "ipvs": Ruleset(family=Family.V4, engine="nft", text="*nat\n:KUBE-SERVICES - [0:0]\n"),
+        "nftables": Ruleset(chains=(SimpleNamespace(name="ip kube-proxy nat-prerouting"),)),
+        "nothing": Ruleset(family=Family.V4, engine="nft", text="*nat\n:OTHER - [0:0]\n"),
+    }  # fmt: skip
+    found = host("kube-ipvs0" if mode == "ipvs" else "eth0")
+    return structs.replace(found, rulesets=(rules[mode],))
+
+
+@pytest.mark.parametrize("mode", ["iptables", "ipvs", "nftables", "nothing"])
+def test_proxy_mode_by_what_is_on_the_nodes(mode: str) -> None:
+    found = detect(build_inventory(), {"k1": host_with(mode)}).proxy_mode
+    assert found.value is (ProxyMode.UNKNOWN if mode == "nothing" else ProxyMode(mode))
     assert not found.certain
+
+
+@pytest.mark.parametrize(
+    ("configured", "nodes", "expected"),
+    [
+        ("iptables", ["iptables"], "iptables"),
+        ("nftables", ["iptables", "iptables"], "iptables"),
+        ("nftables", ["iptables", "nothing"], "nftables"),
+        ("iptables", ["ipvs"], "ipvs"),
+        ("ipvs", ["nothing"], "ipvs"),
+        ("ipvs", [], "ipvs"),
+        ("iptables", ["nftables", "nftables"], "nftables"),
+    ],
+    ids=str,
+)
+def test_a_mode_that_no_node_shows(configured: str, nodes: list[str], expected: str) -> None:
+    """Configured, but kube-proxy has not been restarted since."""
+    hosts = {f"k{number}": host_with(mode) for number, mode in enumerate(nodes)}
+    facts = detect(build_inventory(config_maps=[proxy_map(f"mode: {configured}")]), hosts)
+    assert facts.proxy_mode.value is ProxyMode(expected)
+    assert facts.proxy.value.mode is ProxyMode(expected)
+    notes = [each for each in facts.notes if each.what == "kube-proxy's mode"]
+    assert bool(notes) is (configured != expected)
+
+
+K3S = Node(
+    name="server",
+    pod_cidrs=(parse_prefix("10.42.0.0/24"),),
+    annotations={
+        "k3s.io/node-args": json.dumps(
+            ["server", "--flannel-backend", "host-gw", "--kube-proxy-arg", "proxy-mode=ipvs",
+             "--service-cidr=10.9.0.0/16", "--cluster-domain", "corp.example"]
+        ),
+        "flannel.alpha.coreos.com/backend-type": "host-gw",
+    },
+)  # fmt: skip
+
+
+def test_k3s() -> None:
+    facts = detect(build_inventory(nodes=[Node(name="agent"), K3S]), {})
+    assert facts.cni.value is Cni.FLANNEL
+    assert facts.flannel.value.backend == "host-gw"
+    assert facts.proxy_mode.value is ProxyMode.IPVS
+    assert "k3s.io/node-args of node server" in facts.proxy_mode.source
+    assert [str(each) for each in facts.pod_cidrs.value] == ["10.42.0.0/16"]
+    assert [str(each) for each in facts.service_cidrs.value] == ["10.9.0.0/16"]
+    assert facts.cluster_domain.value == "corp.example"
+    assert facts.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["server"], ProxyMode.IPTABLES),
+        (["server", "--disable-kube-proxy"], ProxyMode.UNKNOWN),
+        (["server", "--disable-kube-proxy=false"], ProxyMode.IPTABLES),
+        (["server", "--kube-proxy-arg=proxy-mode=nonsense"], ProxyMode.UNKNOWN),
+        (["agent", "--kube-proxy-arg=proxy-mode=ipvs"], ProxyMode.UNKNOWN),
+        ("not json", ProxyMode.UNKNOWN),
+    ],
+    ids=str,
+)
+def test_k3s_kube_proxy(arguments: object, expected: ProxyMode) -> None:
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+    node = Node(name="a", annotations={"k3s.io/node-args": text})
+    assert detect(build_inventory(nodes=[node]), {}).proxy_mode.value is expected
+
+
+def test_kube_proxy_as_a_static_pod() -> None:
+    """RKE2 and GKE."""
+    command = ("kube-proxy", "--proxy-mode=ipvs", "--cluster-cidr=10.42.0.0/16")
+    facts = detect(build_inventory(pods=[system_pod("kube-proxy", *command)]), {})
+    assert facts.proxy_mode.value is ProxyMode.IPVS
+    assert "pod kube-system/kube-proxy-k1" in facts.proxy_mode.source
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [("kube-proxy-config", "config"), ("kube-proxy-worker", "config.conf")],
+    ids=["EKS", "ACK"],
+)
+def test_config_maps_of_clouds(name: str, key: str) -> None:
+    text = "kind: KubeProxyConfiguration\nmode: ipvs\n"
+    found = detect(build_inventory(config_maps=[ConfigMap("kube-system", name, {key: text})]), {})
+    assert found.proxy_mode.value is ProxyMode.IPVS
+
+
+def test_calico_without_kube_proxy() -> None:
+    settings = FelixConfiguration("default", {"bpfEnabled": "true"})
+    calico = CalicoObjects(felix=(settings,))
+    facts = detect(build_inventory(daemon_sets=[daemon_set("calico-node")], calico=calico), {})
+    assert facts.proxy_mode.value is ProxyMode.EBPF
+
+
+@pytest.mark.parametrize("name", ["rke2-canal", "anetd", "terway-eni", "kindnet", "weave-net"])
+def test_plugins_of_distributions(name: str) -> None:
+    found = detect(build_inventory(daemon_sets=[daemon_set(name)]), {})
+    assert found.cni.value is not Cni.UNKNOWN
+    assert found.cni.source == f"DaemonSet kube-system/{name}"
+
+
+def test_an_unknown_plugin_is_said_and_can_be_named() -> None:
+    facts = detect(build_inventory(), {})
+    assert facts.cni.value is Cni.UNKNOWN
+    assert "--network-plugin" in facts.notes[-1].why
+    assert detect(build_inventory(), {}, overrides=Overrides(network_plugin="unknown")).notes == ()
+
+
+def test_the_backend_can_be_named() -> None:
+    overrides = Overrides(flannel_backend="Host-GW")
+    facts = detect(build_inventory(nodes=[K3S]), {}, overrides=overrides)
+    assert facts.flannel.value.backend == "host-gw"
+    assert facts.flannel.source == "the user"
 
 
 def test_cilium_replaces_kube_proxy() -> None:
@@ -327,6 +444,7 @@ def test_the_user_has_the_last_word() -> None:
         Overrides(proxy_mode="nonsense"),
         Overrides(cluster_cidr="10.0.0.0/99"),
         Overrides(service_cidr="x"),
+        Overrides(flannel_backend="x"),
     ],
 )
 def test_meaningless_overrides_are_usage_errors(overrides: Overrides) -> None:

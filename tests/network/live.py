@@ -14,8 +14,9 @@ from skoop.model.kube import Inventory
 from skoop.model.progress import NodeFailed, NodeFinished, NodeStarted, Observer, Progress
 from skoop.network.generic import generic_network
 from skoop.network.live import LiveSession, Reach
-from skoop.snapshot import Snapshot
+from skoop.snapshot import NamespaceKind, NodeDocument, Snapshot
 from tests.apiserver import ApiServer
+from tests.apiserver.kubelet import Kubelet, canned
 
 KINDS = ("pods", "nodes", "services", "endpointslices", "namespaces", "networkpolicies",
          "configmaps", "daemonsets", "deployments")  # fmt: skip
@@ -86,3 +87,39 @@ def running(
     finally:
         cluster.session.close()
         cluster.server.stop()
+
+
+def agent_output(document: NodeDocument) -> bytes:
+    """What the agent would have printed to make this document, packed plainly."""
+    marks = []
+    for dump in document.namespaces:
+        host = dump.kind is NamespaceKind.HOST
+        whose = "host" if host else "pod"
+        named = "" if host else f" {dump.uid or '-'} {dump.namespace}/{dump.pod}"
+        marks.append(f"ns {whose} {dump.inode}{named}\n")
+        for command, output in dump.outputs.items():
+            marks.append(f"out {command}\n{output.stdout}")
+            marks.append(f"rc {output.rc}\n{output.stderr}")
+    marks.append("end\n")
+    token = "0a1b2c3d-0000-4000-8000-0123456789ab"
+    body = "".join(f"\n@{token} {mark}" for mark in marks)
+    return f"skoop-pack plain\nskoop-agent 1 {token}\n{body}".encode()
+
+
+class Recorded:
+    """A recorded cluster that runs: its objects are served, and its nodes answer exec."""
+
+    def __init__(self, snapshot: Snapshot, home: Path) -> None:
+        self.server = serve(snapshot)
+        self.server.start()
+        self.kubelet = Kubelet(self.server)
+        for name, document in snapshot.nodes.items():
+            self.kubelet.commands[name] = canned(agent_output(document))
+        (home / ".kube").mkdir(parents=True)
+        self.server.kubeconfig(home).rename(home / ".kube" / "config")
+
+    @property
+    def collectors(self) -> list[str]:
+        """The pods of skoop that are there."""
+        names = (name for (_, name), _ in self.server.store.all("pods"))
+        return [name for name in names if name.startswith("skoop-")]

@@ -205,6 +205,15 @@ def test_settings_come_while_nodes_are_collected(tmp_path: Path) -> None:
         cluster.session.diagnose(request)
 
 
+@pytest.mark.parametrize("dst", ["dns:web.shop:80", "web.shop.svc.cluster.local:80"])
+def test_a_name_is_followed_over_the_dns_servers(dst: str, tmp_path: Path) -> None:
+    request = Request(src=pod_to_pod().src, dst=dst)
+    with running(corpus.snapshot(CLEAN), tmp_path) as cluster:
+        diagnosis = cluster.session.diagnose(request)
+        assert diagnosis.verdict == corpus.session(CLEAN).diagnose(request).verdict
+        assert cluster.server.asked("get", "configmaps")
+
+
 def test_overrides_hold(tmp_path: Path) -> None:
     from msgspec.structs import replace
 

@@ -27,6 +27,7 @@ PAGE = 500
 """Objects asked for in the first page of a list."""
 
 _FIELD_MANAGER = "skoop"
+_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 _NO_QUERY: Mapping[str, str] = {}
 
 
@@ -43,6 +44,7 @@ class _List(Struct, frozen=True):
 
 class _Named(Struct, frozen=True):
     name: str = ""
+    namespace: str = ""
 
 
 class _Object(Struct, frozen=True):
@@ -153,6 +155,14 @@ class ApiClient:
             query = {**selection.query, "limit": str(limit), "continue": found[-1].next}
             found.append(self._exchange(Ask(call=call, path=at.path, query=query), _page))
         return tuple(found)
+
+    def names(self, at: At) -> Iterator[tuple[str, str]]:
+        """(namespace, name) of the first objects of a list; nothing else of them is asked for."""
+        query = {"limit": str(PAGE), "resourceVersion": "0"}
+        ask = Ask(call=Call("list", at), path=at.path, query=query, accept=_METADATA_ONLY)
+        for raw in self._exchange(ask, _page).items:
+            metadata = msgspec.json.decode(raw, type=_Object).metadata
+            yield metadata.namespace, metadata.name
 
     def create(self, at: At, body: bytes) -> bytes:
         """Create an object; what the server made of it. When the connection was lost half-way and

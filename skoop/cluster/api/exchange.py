@@ -38,6 +38,7 @@ class Ask(Struct, frozen=True, kw_only=True):
     query: Mapping[str, str] = {}
     body: bytes | None = None
     until: float = 0.0
+    accept: str = "application/json"
 
     @property
     def url(self) -> str:
@@ -122,7 +123,7 @@ class Exchange:
         from urllib3 import Timeout
 
         self.count(ask.call)
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": ask.accept}
         if ask.body is not None:
             headers["Content-Type"] = _BODIES.get(ask.call.verb, "application/json")
         if not connection.local and ask.call.verb in ("get", "list"):

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from skoop.cluster.detect.arguments import component_flag
 from skoop.cluster.detect.calico_facts import CalicoConfig
+from skoop.cluster.detect.distribution import server_arguments
 from skoop.cluster.detect.facts import UNKNOWN_SOURCE, Fact, FlannelConfig
 from skoop.cluster.detect.kubeproxy import cidrs
 from skoop.model.address import Family, Prefix
@@ -59,6 +60,12 @@ def detect_service_cidrs(inventory: Inventory) -> tuple[Cidrs, tuple[NotChecked,
     configured, notes = _readable(text, pod)
     if configured:
         return Fact(configured, pod), notes
+    server = server_arguments(inventory)
+    if server is not None:
+        inside, more = _readable(server.get("service-cidr") or "10.43.0.0/16", server.source)
+        notes += more
+        if inside:
+            return Fact(inside, server.source, certain=bool(server.get("service-cidr"))), notes
     objects = dict.fromkeys(each for found in inventory.service_cidrs for each in found.cidrs)
     if objects:
         return Fact(tuple(objects), "ServiceCIDR objects"), notes

@@ -12,6 +12,7 @@ from skoop.netstack.state import Namespace
 # to it (Calico on AWS, Cilium inside Terway).
 _DAEMON_SETS = (
     ("canal", Cni.CANAL),
+    ("rke2-canal", Cni.CANAL),
     ("aws-node", Cni.AWS_VPC),
     ("terway", Cni.TERWAY),
     ("kube-ovn-cni", Cni.KUBE_OVN),
@@ -20,11 +21,13 @@ _DAEMON_SETS = (
     ("weave-net", Cni.WEAVE),
     ("kube-flannel", Cni.FLANNEL),
     ("cilium", Cni.CILIUM),
+    ("anetd", Cni.CILIUM),
     ("calico-node", Cni.CALICO),
     ("kube-router", Cni.KUBE_ROUTER),
 )
 _CONFIG_MAPS = (
     ("canal-config", Cni.CANAL),
+    ("rke2-canal-config", Cni.CANAL),
     ("amazon-vpc-cni", Cni.AWS_VPC),
     ("eni-config", Cni.TERWAY),
     ("antrea-config", Cni.ANTREA),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
 
 from msgspec import structs
 
@@ -11,9 +11,18 @@ from skoop.cluster.detect.calico import detect_calico
 from skoop.cluster.detect.calico_facts import CalicoConfig
 from skoop.cluster.detect.cidrs import Cidrs, detect_pod_cidrs, detect_service_cidrs
 from skoop.cluster.detect.cni import detect_cni
-from skoop.cluster.detect.facts import BY_USER, ClusterFacts, Cni, Fact, Overrides
+from skoop.cluster.detect.distribution import server_arguments
+from skoop.cluster.detect.facts import (
+    BY_USER,
+    ClusterFacts,
+    Cni,
+    Fact,
+    FlannelConfig,
+    Overrides,
+)
 from skoop.cluster.detect.flannel import detect_flannel
-from skoop.cluster.detect.kubeproxy import cidrs, detect_proxy
+from skoop.cluster.detect.kubeproxy import cidrs
+from skoop.cluster.detect.proxy_source import detect_proxy
 from skoop.errors import UsageError
 from skoop.model.diagnosis import NotChecked
 from skoop.model.kube import Inventory
@@ -21,7 +30,11 @@ from skoop.netstack.state import Namespace
 from skoop.service.config import ProxyConfig, ProxyMode
 
 _NO_OVERRIDES = Overrides()
-_NO_CHAINS: Mapping[str, Set[str]] = {}
+_BACKENDS = ("vxlan", "host-gw", "udp", "wireguard", "ipip", "ipsec", "alloc", "extension")
+_NO_PLUGIN = (
+    "nothing tells which one it is: nodes are walked as plain Linux, and what the plugin should "
+    "have set up is not compared; --network-plugin names it"
+)
 # "kubernetes ZONES..." in a Corefile; the first zone that is not for reverse names.
 _COREFILE_ZONE = re.compile(r"^\s*kubernetes[ \t]+([^\s{]+)", re.MULTILINE)
 
@@ -30,18 +43,17 @@ def detect(
     inventory: Inventory,
     hosts: Mapping[str, Namespace],
     *,
-    iptables_chains: Mapping[str, Set[str]] = _NO_CHAINS,
     overrides: Overrides = _NO_OVERRIDES,
 ) -> ClusterFacts:
     """Find out about a cluster.
 
-    `hosts` are the nodes' own network namespaces by node name, as far as collected;
-    `iptables_chains` the names of all iptables chains of a node ("KUBE-SERVICES"). Raises
+    `hosts` are the nodes' own network namespaces by node name, as far as collected. Raises
     UsageError for an override that means nothing.
     """
-    proxy, proxy_notes = detect_proxy(inventory, hosts, iptables_chains)
+    proxy, proxy_notes = detect_proxy(inventory, hosts)
     proxy = _override_proxy(proxy, overrides)
     flannel, flannel_notes = detect_flannel(inventory)
+    flannel = _override_flannel(flannel, overrides)
     calico, calico_notes = detect_calico(inventory)
     cni = _override_cni(detect_cni(inventory, hosts), overrides)
     if cni.value is Cni.CALICO and calico.value.ebpf_on("") and not overrides.proxy_mode:
@@ -59,12 +71,10 @@ def detect(
         calico=calico,
         cluster_domain=_cluster_domain(inventory, overrides),
         notes=(
-            *proxy_notes,
-            *flannel_notes,
-            *calico_notes,
+            *(proxy_notes + flannel_notes + calico_notes),
             *_unwalked(cni, calico),
-            *pod_notes,
-            *service_notes,
+            *(pod_notes + service_notes),
+            *_unrecognised(cni),
         ),
     )
 
@@ -93,6 +103,23 @@ def known_plugin(name: str) -> Cni:
     except ValueError as error:
         known = ", ".join(each.value for each in Cni)
         raise UsageError(f"{name[:60]!r} is not a network plugin skoop knows: {known}") from error
+
+
+def _unrecognised(cni: Fact[Cni]) -> tuple[NotChecked, ...]:
+    if cni.value is not Cni.UNKNOWN or cni.source == BY_USER:
+        return ()
+    return (NotChecked("the network plugin", _NO_PLUGIN),)
+
+
+def _override_flannel(found: Fact[FlannelConfig], overrides: Overrides) -> Fact[FlannelConfig]:
+    kind = overrides.flannel_backend.lower()
+    if not kind:
+        return found
+    if kind not in _BACKENDS:
+        raise UsageError(
+            f"{kind[:60]!r} is not a backend of flannel that skoop knows: {', '.join(_BACKENDS)}"
+        )
+    return Fact(structs.replace(found.value, backend=kind), BY_USER)
 
 
 def _override_proxy(found: Fact[ProxyConfig], overrides: Overrides) -> Fact[ProxyConfig]:
@@ -124,4 +151,7 @@ def _cluster_domain(inventory: Inventory, overrides: Overrides) -> Fact[str]:
         if match and not match[1].endswith(".arpa"):
             source = f"Corefile of ConfigMap {each.namespace}/{each.name}"
             return Fact(match[1].rstrip("."), source)
+    server = server_arguments(inventory)
+    if server is not None and server.get("cluster-domain"):
+        return Fact(server.get("cluster-domain"), server.source)
     return Fact("cluster.local", "Kubernetes' default", certain=False)

@@ -67,6 +67,7 @@ class Overrides(Struct, frozen=True, kw_only=True):
     cluster_cidr: str = ""
     service_cidr: str = ""
     cluster_domain: str = ""
+    flannel_backend: str = ""
 
 
 UNKNOWN_SOURCE = "nothing in the cluster says so"

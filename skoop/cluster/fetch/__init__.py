@@ -3,8 +3,8 @@
 What is asked for is `table.TABLE`, a line each. Nothing that could be a secret is kept (`lean`).
 """
 
-from skoop.cluster.fetch.lists import Lists, fetch_lists, require
-from skoop.cluster.fetch.reading import read_lists, with_settings
+from skoop.cluster.fetch.lists import Lists, fetch_list, fetch_lists, require
+from skoop.cluster.fetch.reading import read_lists, with_ranges, with_settings
 from skoop.cluster.fetch.settings import DNS, fetch_settings, needed
 from skoop.cluster.fetch.table import NAMED, TABLE, Listed, When, rules
 
@@ -15,11 +15,13 @@ __all__ = [
     "Listed",
     "Lists",
     "When",
+    "fetch_list",
     "fetch_lists",
     "fetch_settings",
     "needed",
     "read_lists",
     "require",
     "rules",
+    "with_ranges",
     "with_settings",
 ]

@@ -89,6 +89,12 @@ def fetch_lists(
     return whole
 
 
+def fetch_list(client: ApiClient, file: str, *, observe: Observer = ignore) -> Lists:
+    """One list of the table. Raises AccessError as `fetch_lists`."""
+    by_file = {each.file: each for each in TABLE}
+    return _Fetcher(client, by_file, (), observe).fetch(by_file[file])
+
+
 def require(absent: Iterable[NotChecked], files: Collection[str]) -> None:
     """Raise AccessError when one of these lists is absent."""
     for each in absent:

@@ -46,3 +46,12 @@ def with_settings(inventory: Inventory, maps: Lists) -> Inventory:
         index=structs.replace(inventory.index, config_maps=by_name),
         absent=(*inventory.absent, *maps.absent),
     )
+
+
+def with_ranges(inventory: Inventory, ranges: Lists) -> Inventory:
+    """The same inventory with the ServiceCIDRs."""
+    document = ranges.documents.get("servicecidrs")
+    found = decode.decode_service_cidrs(document) if document else ()
+    return structs.replace(
+        inventory, service_cidrs=found, absent=(*inventory.absent, *ranges.absent)
+    )
