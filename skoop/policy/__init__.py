@@ -7,10 +7,11 @@ verdict = evaluate(policies, Flow(parties.of_pod(a), parties.of_pod(b), Traffic(
 
 from skoop.policy.compile import compile_policies
 from skoop.policy.decision import Basis, Decision, NearMiss, Outcome, PolicyVerdict
-from skoop.policy.evaluate import decide, evaluate
+from skoop.policy.evaluate import decide
 from skoop.policy.parties import Parties
 from skoop.policy.party import Flow, NamedPort, Party, PartyKind, Traffic
 from skoop.policy.rules import Action, Engine, Policy, PolicyRef, PolicySet, Rule, Tier, Way
+from skoop.policy.verdict import evaluate
 
 __all__ = [
     "Action",

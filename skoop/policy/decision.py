@@ -45,7 +45,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     `policy` and `rule` decided (RULE), or `policy` is the first of those that isolate (ISOLATED);
     else both are empty. `applied` are all policies that apply to this end in this direction, in
     the order they are asked. `near` are the rules that could have allowed it, the nearest first.
-    `reason` is one sentence; `changes` what would turn a denial into a permission.
+    `reason` is one sentence; `changes` what would turn a denial into a permission. `overruled` is
+    the policy that would have allowed it, had no earlier rule denied it.
     """
 
     outcome: Outcome
@@ -60,22 +61,20 @@ class Decision(Struct, frozen=True, kw_only=True):
     applied: tuple[PolicyRef, ...] = ()
     near: tuple[NearMiss, ...] = ()
     changes: tuple[str, ...] = ()
+    overruled: PolicyRef | None = None
 
 
 class PolicyVerdict(Struct, frozen=True):
-    """The verdict on a connection: allowed when both ends allow it, denied when one denies."""
+    """The verdict on a connection: allowed when both ends allow it and every node's endpoint that
+    it passes (`passed`), denied when one of them denies."""
 
     flow: Flow
     outcome: Outcome
     egress: Decision
     ingress: Decision
+    passed: tuple[Decision, ...] = ()
 
     @property
-    def denials(self) -> tuple[Decision, ...]:
-        """The ends that deny."""
-        return tuple(d for d in (self.egress, self.ingress) if d.outcome is Outcome.DENIED)
-
-    @property
-    def undecided(self) -> tuple[Decision, ...]:
-        """The ends that cannot be decided."""
-        return tuple(d for d in (self.egress, self.ingress) if d.outcome is Outcome.UNKNOWN)
+    def decisions(self) -> tuple[Decision, ...]:
+        """All that was asked."""
+        return (self.egress, *self.passed, self.ingress)

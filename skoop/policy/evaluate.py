@@ -1,4 +1,4 @@
-"""A connection against the policies of both its ends.
+"""A connection against the policies of one of its ends.
 
 Conditions that cannot be decided are assumed both ways. Where every assumption leads to the same
 outcome, that is the outcome; otherwise it is unknown, and the reasons are given.
@@ -6,30 +6,19 @@ outcome, that is the outcome; otherwise it is unknown, and the reasons are given
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Hashable, Iterator
 
 from msgspec import Struct
 
-from skoop.policy.answer import Answer, Miss
-from skoop.policy.decision import Basis, Decision, Outcome, PolicyVerdict
+from skoop.policy.answer import Answer, Miss, MissKind
+from skoop.policy.decision import Basis, Decision, Outcome
 from skoop.policy.explain import changes_of, near_misses, rule_misses
 from skoop.policy.party import Flow, Party, PartyKind
-from skoop.policy.rules import Action, Engine, Policy, PolicySet, Rule, Tier, Way
+from skoop.policy.rules import Action, Engine, Policy, PolicyRef, PolicySet, Rule, Tier, Way
 
 _MAX_OPEN = 10
 """Undecided conditions that are tried both ways; with more the answer is unknown."""
-
-
-def evaluate(policies: PolicySet, flow: Flow) -> PolicyVerdict:
-    """What the policies say about a connection's first packet."""
-    egress = decide(policies, flow, Way.EGRESS)
-    ingress = decide(policies, flow, Way.INGRESS)
-    outcomes = {egress.outcome, ingress.outcome}
-    if Outcome.DENIED in outcomes:
-        outcome = Outcome.DENIED
-    else:
-        outcome = Outcome.UNKNOWN if Outcome.UNKNOWN in outcomes else Outcome.ALLOWED
-    return PolicyVerdict(flow, outcome, egress, ingress)
 
 
 def decide(policies: PolicySet, flow: Flow, way: Way) -> Decision:
@@ -43,12 +32,12 @@ def decide(policies: PolicySet, flow: Flow, way: Way) -> Decision:
     tiers = policies.tiers(way)
     if policies.engine is Engine.KUBERNETES and _to_own_node(flow, way):
         tiers = tuple(tier for tier in tiers if tier.ties)
-        found = _tiers(tiers, flow, way, subject)
+        found = decide_by(tiers, flow, way, subject)
         if found.basis is not Basis.NO_POLICY:
             return found
         why = f"no NetworkPolicy keeps a pod from its own node, {subject.node}"
         return _plain(way, subject, Basis.ALWAYS, why)
-    return _tiers(tiers, flow, way, subject)
+    return decide_by(tiers, flow, way, subject)
 
 
 def subject_of(flow: Flow, way: Way) -> Party:
@@ -70,6 +59,9 @@ def exemption(flow: Flow, way: Way) -> str:
     source, destination = flow.source, flow.destination
     if source.kind is PartyKind.POD and _name(source) == _name(destination):
         return "a pod always reaches itself"
+    same = bool(source.node) and source.node == destination.node
+    if same and source.kind is destination.kind is PartyKind.HOST:
+        return f"node {source.node} always reaches itself"
     if way is Way.INGRESS and _on_one_node(flow) and source.kind is PartyKind.HOST:
         return f"node {source.node} always reaches its own pods"
     return ""
@@ -78,7 +70,10 @@ def exemption(flow: Flow, way: Way) -> str:
 def is_special(flow: Flow) -> bool:
     """Whether a connection is one of those that not only its ends' labels decide about: a pod and
     itself, or its own node."""
-    return _name(flow.source) == _name(flow.destination) or _on_one_node(flow)
+    source, destination = flow.source, flow.destination
+    same = bool(source.node) and source.node == destination.node
+    hosts = PartyKind.HOST in (source.kind, destination.kind)
+    return _name(source) == _name(destination) or (same and hosts)
 
 
 def _on_one_node(flow: Flow) -> bool:
@@ -113,7 +108,6 @@ class _Found(Struct, frozen=True):
     tier: Tier | None = None
     policy: Policy | None = None
     rule: Rule | None = None
-    tie: str = ""
 
 
 _ALLOWED = _Found(Action.ALLOW)
@@ -141,25 +135,30 @@ class _Run:
             applied.append(policy)
             rule = self._first(policy)
             if rule is not None:
-                tie = self._tie(tier, policy, rule) if tier.ties else ""
-                found = _Found(rule.action, tier, policy, rule, tie)
-                return None if rule.action is Action.PASS and not tie else found
+                found = _Found(rule.action, tier, policy, rule)
+                if tier.ties:
+                    found = self._untied(tier, found, policy, rule)
+                return None if found.action is Action.PASS else found
         if applied and tier.default is Action.DENY:
             return _Found(Action.DENY, tier, applied[0])
         return None
 
-    def _tie(self, tier: Tier, decided: Policy, rule: Rule) -> str:
-        """Another policy of the same rank that decides otherwise."""
+    def _untied(self, tier: Tier, found: _Found, decided: Policy, rule: Rule) -> _Found:
+        """Another policy of the same rank may as well be asked first: where it decides otherwise,
+        both are assumed."""
         for policy in tier.policies:
             if policy is decided or policy.rank != decided.rank or not self._applies(policy):
                 continue
             other = self._first(policy)
-            if other is not None and other.action is not rule.action:
-                return (
-                    f"{decided.ref} and {policy.ref} have the same priority and disagree"
-                    f" ({rule.action.value} and {other.action.value})"
-                )
-        return ""
+            if other is None or other.action is rule.action:
+                continue
+            text = (
+                f"{decided.ref} and {policy.ref} have the same priority and disagree"
+                f" ({rule.action.value} and {other.action.value})"
+            )
+            if self._assume(("tie", policy.ref), (Miss(MissKind.UNKNOWN, text),)):
+                return _Found(other.action, tier, policy, other)
+        return found
 
     def _applies(self, policy: Policy) -> bool:
         answer = policy.subject.test(self._subject)
@@ -196,12 +195,13 @@ def rule_answer(rule: Rule, flow: Flow) -> Answer:
     return None if None in (traffic, source, destination) else True
 
 
-def _tiers(tiers: tuple[Tier, ...], flow: Flow, way: Way, subject: Party) -> Decision:
+def decide_by(tiers: tuple[Tier, ...], flow: Flow, way: Way, subject: Party) -> Decision:
+    """What some tiers say about a connection for one end."""
     whys: dict[str, None] = {}
     ends: dict[Action, _Found] = {}
     for found in _possible(tiers, flow, subject, {}, whys):
-        if found is None or found.tie:
-            whys.setdefault(found.tie if found else "too many conditions cannot be decided")
+        if found is None:
+            whys.setdefault("too many conditions cannot be decided")
             ends.setdefault(Action.PASS, _ALLOWED)
         else:
             ends.setdefault(found.action, found)
@@ -265,18 +265,31 @@ def _decision(
     return Decision(
         outcome=outcome, way=way, subject=str(subject),
         basis=Basis.ISOLATED if rule is None else Basis.RULE,
-        reason=_reason(found, refs, way, subject),
+        reason=_reason(found, applied, way, subject),
         tier=tier.name, policy=policy.ref, rule=rule.name if rule else "",
         rule_text=rule.text if rule else "", applied=refs, near=near,
         changes=changes_of(found.policy, rule, near, way) if denied else (),
+        overruled=_overruled(policy, applied, flow) if denied and rule else None,
     )  # fmt: skip
 
 
-def _reason(found: _Found, refs: tuple[object, ...], way: Way, subject: Party) -> str:
+def _overruled(decided: Policy, applied: list[Policy], flow: Flow) -> PolicyRef | None:
+    """The first later policy whose first matching rule allows the connection."""
+    after = itertools.dropwhile(lambda each: each is not decided, applied)
+    for policy in itertools.islice(after, 1, None):
+        first = next((rule for rule in policy.rules if rule_answer(rule, flow)), None)
+        if first is not None and first.action is Action.ALLOW:
+            return policy.ref
+    return None
+
+
+def _reason(found: _Found, applied: list[Policy], way: Way, subject: Party) -> str:
     policy, rule = found.policy, found.rule
     if policy is not None and rule is not None:
         verb = "allows" if rule.action is Action.ALLOW else "denies"
         return f"{policy.ref} {verb} it by {rule.name}"
+    inside = {id(each) for each in (found.tier.policies if found.tier else ())}
+    refs = [each.ref for each in applied if id(each) in inside]
     others = f" and {len(refs) - 1} more" if len(refs) > 1 else ""
     return (
         f"{subject} is isolated for {way.value} by {refs[0]}{others},"

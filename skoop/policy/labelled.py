@@ -18,21 +18,24 @@ ACCOUNT_PREFIX = "pcsa."
 
 
 class Labelled(Struct, frozen=True):
-    """Endpoints and network sets that a selector finds. `word` is the field's name."""
+    """Endpoints and network sets that a selector finds; with `own`, endpoints only. `word` is how
+    the policy puts it."""
 
     expr: Expr
     word: str = "selector"
+    own: bool = False
 
     @property
     def key(self) -> Hashable:
         """By the selector's text."""
-        return ("calico", str(self.expr))
+        return ("calico", self.own, str(self.expr))
 
     def test(self, party: Party) -> Answer:
         """Whether one of its label sets is selected."""
-        if any(self.expr.matches(labels) for labels in party.identities):
-            return None if self._blind(party) else True
-        return None if self._blind(party) else False
+        if self._blind(party):
+            return None
+        seen = party.identities[: party.endpoints] if self.own else party.identities
+        return any(self.expr.matches(labels) for labels in seen)
 
     def _blind(self, party: Party) -> bool:
         """Whether it asks about labels of a namespace that were not collected."""

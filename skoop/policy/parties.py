@@ -45,7 +45,8 @@ class Parties:
                 NamedPort(port.name, NAMES.get(port.protocol, 0), port.port)
                 for container in pod.containers for port in container.ports if port.name
             ),
-            identities=self._identities(pod, spaces, (family, ip)),
+            identities=self._identities(pod, spaces, (family, ip)), endpoints=int(self._calico),
+            host=self._node_of(pod, family),
         )  # fmt: skip
 
     def of_node(self, node: Node, family: Family | None = None) -> Party:
@@ -75,9 +76,21 @@ class Parties:
             kind=PartyKind.HOST, name=name, family=address[0], ip=address[1], node=node,
             labels=found.labels if found else {},
             identities=(*(each.labels for each in endpoints), *self._sets_of(address)),
+            endpoints=len(endpoints),
             protected=bool(endpoints),
             profiles=tuple(profile for each in endpoints for profile in each.profiles),
+            all_interfaces=any(each.interface == "*" for each in endpoints),
         )  # fmt: skip
+
+    def _node_of(self, pod: Pod, family: Family) -> Party | None:
+        """A pod's node, where a HostEndpoint covers it."""
+        if pod.node not in self._endpoints:
+            return None
+        found = self._inventory.node(pod.node)
+        addresses = found.internal_ips if found else ()
+        ip = next((value for each, value in addresses if each is family), -1)
+        host = self._host(pod.node, pod.node, (family, ip))
+        return host if host.protected else None
 
     def _namespace(self, name: str) -> Mapping[str, str] | None:
         """The labels of a namespace; the one with its name is there even where a hand-written

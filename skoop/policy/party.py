@@ -35,8 +35,10 @@ class Party(Struct, frozen=True, kw_only=True):
 
     `ip` is -1 when the address is not known. `labels` are the pod's, or a HOST's node's;
     `namespace_labels` None means that namespaces were not collected. `identities` are the label
-    sets under which Calico's selectors find it: its own, and one for every network set that holds
-    its address. `protected` tells that a HostEndpoint covers a HOST; `profiles` are that one's.
+    sets under which Calico's selectors find it as a peer: the first `endpoints` are its own, the
+    others those of the network sets that hold its address. `protected` tells that a HostEndpoint
+    covers a HOST; `profiles` are that one's, and `all_interfaces` that it is for every interface.
+    `host` is a pod's node where a HostEndpoint covers that.
     """
 
     kind: PartyKind
@@ -50,8 +52,11 @@ class Party(Struct, frozen=True, kw_only=True):
     service_account: str = ""
     ports: tuple[NamedPort, ...] = ()
     identities: tuple[Mapping[str, str], ...] = ()
+    endpoints: int = 0
     protected: bool = False
     profiles: tuple[str, ...] = ()
+    all_interfaces: bool = False
+    host: Party | None = None
 
     @property
     def address(self) -> str:

@@ -6,7 +6,7 @@ tells equal conditions from different ones, so that each is worked out once for 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable
 from typing import Protocol
 
 from msgspec import Struct
@@ -361,8 +361,3 @@ def selector_text(selector: LabelSelector) -> str:
             }.get(each.operator, f"!{each.key}")
         )
     return ",".join(parts)
-
-
-def labels_text(labels: Mapping[str, str]) -> str:
-    """Labels as kubectl shows them."""
-    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))

@@ -69,7 +69,7 @@ class UndecidedTraffic(Struct, frozen=True):
 
 
 class Ports(Struct, frozen=True):
-    """Ports `low` to `high` of a protocol; `written` is how the policy puts it."""
+    """Ports `low` to `high` of a protocol; `ranged` tells that they are written as a range."""
 
     proto: int
     low: int = 0

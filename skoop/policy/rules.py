@@ -12,6 +12,7 @@ are this by definition; an administrator's policies are tiers that pass.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 
 from msgspec import Struct
@@ -86,12 +87,22 @@ class Engine(Enum):
     CALICO = "calico"
 
 
+class Stage(Enum):
+    """When Calico asks policies that are for HostEndpoints only."""
+
+    UNTRACKED = "before connection tracking"
+    BEFORE_NAT = "before NAT"
+    FORWARD = "for forwarded traffic"
+
+
 class PolicySet(Struct, frozen=True, kw_only=True):
-    """All policies of a cluster, as an engine reads them."""
+    """All policies of a cluster, as an engine reads them. `stages` are those that a node asks about
+    what passes it; without any, nothing is asked."""
 
     engine: Engine
     ingress: tuple[Tier, ...]
     egress: tuple[Tier, ...]
+    stages: Mapping[tuple[Stage, Way], tuple[Tier, ...]] = {}
 
     def tiers(self, way: Way) -> tuple[Tier, ...]:
         """The tiers of a direction."""

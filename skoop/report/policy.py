@@ -47,6 +47,7 @@ def _connection(verdict: PolicyVerdict) -> Document:
         "verdict": verdict.outcome.value,
         "egress": decision_document(verdict.egress),
         "ingress": decision_document(verdict.ingress),
+        "passed": [decision_document(each) for each in verdict.passed],
     }
 
 
@@ -74,6 +75,7 @@ def decision_document(decision: Decision) -> Document:
         "applied": [_ref(each) for each in decision.applied],
         "near": [_near(each) for each in decision.near],
         "changes": list(decision.changes),
+        "overruled": _ref(decision.overruled),
     }
 
 
@@ -115,7 +117,7 @@ def write_verdict(page: Page, verdict: PolicyVerdict, lead: str = "") -> None:
         f"{verdict.outcome.value}: {flow.source} -> {flow.destination} {flow.traffic}", label=lead,
         style="bold",
     )  # fmt: skip
-    for decision in (verdict.egress, verdict.ingress):
+    for decision in verdict.decisions:
         _write_decision(page, decision)
 
 
@@ -125,6 +127,8 @@ def _write_decision(page: Page, decision: Decision) -> None:
     if decision.rule_text:
         page.line(decision.rule_text, label=f"    {decision.policy} {decision.rule}: ",
                   hang="      ")  # fmt: skip
+    if decision.overruled:
+        page.line(f"{decision.overruled} would allow it, and is asked later", label="    ")
     for near in decision.near:
         page.line(near.text, label=f"    {near.policy} {near.rule}: ", hang="      ")
         for miss in near.misses:

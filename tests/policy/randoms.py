@@ -6,10 +6,10 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from tests.policy.clusters import Object, namespace, node, pod
+from tests.policy.clusters import Object, calico, namespace, node, pod
 
 KEYS = ("app", "tier", "env")
-VALUES = ("a", "b", "c")
+VALUES = ("a", "p1", "x")
 PORTS = (79, 80, 81, 82, 443)
 NAMES = ("http", "dns", "metrics")
 PROTOCOLS = ("TCP", "UDP", "SCTP")
@@ -209,3 +209,117 @@ class Dice:
             if old and self.chance(0.5):
                 found.append(self.admin_policy(0, "BaselineAdminNetworkPolicy"))
         return found
+
+    # Calico
+
+    def calico_objects(self) -> list[Object]:
+        """A cluster under Calico: its policies and Kubernetes' own in tiers, network sets, and
+        nodes of which some have a HostEndpoint."""
+        found = self.cluster()
+        found += [self.network_policy(i) for i in range(self.random.randint(0, 2))]
+        tiers = [f"t{i}" for i in range(self.random.randint(0, 2))]
+        for name in tiers:
+            order = self.pick((10, 20, 2_000_000))
+            spec = {"order": order, "defaultAction": self.pick(("Deny", "Pass"))}
+            found.append(calico("Tier", name, **spec))
+        tiers.append("default")
+        found += [self.calico_policy(i, tiers) for i in range(self.random.randint(1, 5))]
+        found += [self.network_set(i) for i in range(self.random.randint(0, 2))]
+        for index in (1, 2):
+            if self.chance(0.4):
+                allow = ["projectcalico-default-allow"] if self.chance(0.5) else []
+                found.append(
+                    calico("HostEndpoint", f"h{index}", node=f"n{index}", interfaceName="*",
+                           labels=self.labels(), profiles=allow)
+                )  # fmt: skip
+        accounts = [
+            {"kind": "ServiceAccount",
+             "metadata": {"namespace": space, "name": "default", "labels": self.labels()}}
+            for space in "xyz"
+        ]  # fmt: skip
+        return [*found, *accounts]
+
+    def calico_policy(self, index: int, tiers: list[str]) -> Object:
+        is_global = self.chance(0.5)
+        spec: dict[str, Any] = {"tier": self.pick(tiers), "selector": self.expr()}
+        if self.chance(0.8):
+            spec["order"] = self.pick((1, 5, 1000, 1001.5))
+        if is_global and self.chance(0.3):
+            spec["namespaceSelector"] = self.pick((self.expr(), "all()"))
+        if self.chance(0.2):
+            spec["serviceAccountSelector"] = self.simple()
+        if self.chance(0.6):
+            spec["types"] = self.pick((["Ingress"], ["Egress"], ["Ingress", "Egress"]))
+        for way in ("ingress", "egress"):
+            if self.chance(0.7):
+                spec[way] = [self.calico_rule() for _ in range(self.random.randint(0, 3))]
+        kind = "GlobalNetworkPolicy" if is_global else "NetworkPolicy"
+        name = f"{self.pick('abc')}{index}"
+        return calico(kind, name, "" if is_global else self.pick("xyz"), **spec)
+
+    def calico_rule(self) -> Mapping[str, Any]:
+        found: dict[str, Any] = {"action": self.pick(("Allow", "Allow", "Deny", "Pass", "Log"))}
+        if self.chance(0.5):
+            found["protocol"] = self.pick(PROTOCOLS)
+        elif self.chance(0.2):
+            found["notProtocol"] = self.pick(PROTOCOLS)
+        if self.chance(0.1):
+            found["ipVersion"] = self.pick((4, 6))
+        for side in ("source", "destination"):
+            if self.chance(0.6):
+                found[side] = self.entity(ports=side == "destination" and "protocol" in found)
+        return found
+
+    def entity(self, *, ports: bool) -> Mapping[str, Any]:
+        found: dict[str, Any] = {}
+        if self.chance(0.5):
+            found["selector"] = self.expr()
+        if self.chance(0.15):
+            found["notSelector"] = self.expr()
+        if self.chance(0.25):
+            found["namespaceSelector"] = self.pick((self.expr(), "all()", "global()"))
+        if self.chance(0.2):
+            found["nets"] = [self.v4() for _ in range(self.pick((1, 2)))]
+        if self.chance(0.15):
+            found["notNets"] = [self.v4()]
+        if self.chance(0.1):
+            found["serviceAccounts"] = self.pick(
+                ({"names": ["default"]}, {"names": ["other"]}, {"selector": self.simple()})
+            )
+        if ports and self.chance(0.6):
+            found["ports"] = [self.pick((*PORTS, "80:81", *NAMES)) for _ in range(2)]
+        if ports and self.chance(0.2):
+            found["notPorts"] = [self.pick((*PORTS, "80:81", *NAMES))]
+        return found
+
+    def v4(self) -> str:
+        return self.pick(("10.0.0.0/16", "10.0.0.0/24", "10.0.1.0/24", "192.168.0.1/32",
+                          "0.0.0.0/0", "10.0.1.4/31"))  # fmt: skip
+
+    def network_set(self, index: int) -> Object:
+        nets = [self.v4() for _ in range(self.pick((1, 2)))]
+        if self.chance(0.5):
+            return calico("GlobalNetworkSet", f"s{index}", nets=nets, labels=self.labels())
+        return calico("NetworkSet", f"s{index}", self.pick("xyz"), nets=nets, labels=self.labels())
+
+    def expr(self) -> str:
+        """A selector."""
+        kind = self.random.randrange(6)
+        if kind == 0:
+            return "all()"
+        if kind == 1:
+            return f"{self.simple()} && {self.simple()}"
+        if kind == 2:
+            return f"({self.simple()} || {self.simple()}) && {self.simple()}"
+        if kind == 3:
+            return f"!({self.simple()})"
+        return self.simple()
+
+    def simple(self) -> str:
+        key, value, other = self.pick(KEYS), self.pick(VALUES), self.pick(VALUES)
+        return self.pick((
+            f"{key} == '{value}'", f'{key} != "{value}"', f"has({key})", f"!has({key})",
+            f"{key} in {{'{value}', '{other}'}}", f"{key} not in {{'{value}'}}",
+            f"{key} contains '{value}'", f"{key} starts with '{value}'",
+            f"{key} ends with '{value}'",
+        ))  # fmt: skip

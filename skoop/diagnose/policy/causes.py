@@ -17,6 +17,8 @@ from skoop.findings.base import Finding
 from skoop.findings.policy import (
     CniNotEnforcing,
     DeclaredButNotProgrammed,
+    IpblockVsNatAddress,
+    PolicyIpblockMiss,
     ProgrammedButNotDeclared,
 )
 from skoop.model.diagnosis import NotChecked, Suspicion, Where
@@ -56,7 +58,7 @@ def policy_causes(inquiry: Inquiry, blockers: Iterable[Blocker]) -> Told:
         for decision in _decisions(inquiry.cluster, blocker):
             if decision.outcome is Outcome.UNKNOWN:
                 continue
-            suspicions.append(_stopped(blocker, decision))
+            suspicions.append(_stopped(inquiry, blocker, decision))
             explained.append(blocker)
             break
     return Told(tuple(suspicions), tuple(explained))
@@ -177,11 +179,13 @@ def _rule(blocker: Blocker) -> tuple[Evidence, ...]:
     return stop.evidence or (Evidence(f"{stop.where} on {blocker.node}", stop.rule),)
 
 
-def _stopped(blocker: Blocker, decision: Decision) -> Suspicion:
+def _stopped(inquiry: Inquiry, blocker: Blocker, decision: Decision) -> Suspicion:
     stop = blocker.stop
     denied = decision.outcome is Outcome.DENIED
     if denied:
         finding = denial_of(decision, blocker.packet)
+        if finding is PolicyIpblockMiss and _fits_as_asked(inquiry, blocker.packet, decision.way):
+            finding = IpblockVsNatAddress
         message = f"{_of(decision)} denies {blocker.packet} for {decision.subject}"
     else:
         finding, what = _mismatch(stop.rule)
@@ -199,6 +203,25 @@ def _stopped(blocker: Blocker, decision: Decision) -> Suspicion:
         why=f"{blocker.leg.value} {blocker.packet}: {stop.detail}",
         fix=decision.changes[0] if decision.changes else "",
     )
+
+
+def _fits_as_asked(inquiry: Inquiry, packet: Packet, way: Way) -> bool:
+    """Whether the policies would allow the packet with the address that the client used, or has:
+    a translation replaced it before they saw it."""
+    question, declared = inquiry.question, inquiry.cluster.declared
+    if way is Way.EGRESS:
+        asked = replace(packet, dst=question.dst, dport=question.dport)
+    else:
+        asked = replace(packet, src=_sender(inquiry, packet.src))
+    return asked != packet and declared.decision(asked, way).outcome is Outcome.ALLOWED
+
+
+def _sender(inquiry: Inquiry, unknown: int) -> int:
+    """The client's own address."""
+    if inquiry.client.stack is None:
+        return inquiry.client.address
+    first = next(filter(None, map(_first_packet, inquiry.settled.rows)), None)
+    return first.src if first else unknown
 
 
 def _passed(inquiry: Inquiry, finding: type[Finding], decision: Decision) -> Suspicion:

@@ -30,7 +30,7 @@ def denial_of(decision: Decision, packet: Packet) -> type[Finding]:
     if decision.subject.startswith("node "):
         return found.HostEndpointDeny
     if decision.basis is Basis.RULE:
-        return found.PolicyExplicitDeny
+        return found.PolicyTierOrder if decision.overruled else found.PolicyExplicitDeny
     if decision.way is Way.EGRESS and packet.dport == _DNS:
         return found.DnsEgressMissing
     nearest = nearest_of(decision)

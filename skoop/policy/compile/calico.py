@@ -7,7 +7,9 @@ are tiers before and after it (docs.tigera.io, "Tiered policy"; libcalico-go nam
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+from msgspec import structs
 
 from skoop.model.kube import CalicoPolicies, CalicoPolicy, CalicoTier, Inventory
 from skoop.model.packet import Proto
@@ -17,7 +19,7 @@ from skoop.policy.compile.kubernetes import network_policy_tier
 from skoop.policy.labelled import Hosts
 from skoop.policy.peers import PeerTest, Undecided
 from skoop.policy.ports import Ports
-from skoop.policy.rules import Action, Engine, Policy, PolicyRef, PolicySet, Rule, Tier, Way
+from skoop.policy.rules import Action, Engine, Policy, PolicyRef, PolicySet, Rule, Stage, Tier, Way
 
 _KUBERNETES_ORDER = 1000.0
 _DEFAULT_TIER = "default"
@@ -41,31 +43,75 @@ def calico_policies(inventory: Inventory) -> PolicySet:
         engine=Engine.CALICO,
         ingress=_tiers(inventory, Way.INGRESS),
         egress=_tiers(inventory, Way.EGRESS),
+        stages=_stages(inventory),
     )
 
 
+def _stages(inventory: Inventory) -> Mapping[tuple[Stage, Way], tuple[Tier, ...]]:
+    """The policies for what passes a node; only nodes with a HostEndpoint ask them."""
+    calico = inventory.calico_policies
+    if not calico.host_endpoints:
+        return {}
+    found: dict[tuple[Stage, Way], tuple[Tier, ...]] = {}
+    for stage in Stage:
+        chosen = tuple(each for each in calico.policies if _stage(each) is stage)
+        alone = structs.replace(
+            inventory,
+            network_policies=(),
+            cluster_policies=(),
+            calico_policies=structs.replace(calico, policies=chosen),
+        )
+        for way in Way:
+            tiers = _ordered(alone, way, stage)
+            if not tiers:
+                continue
+            if stage is Stage.FORWARD:
+                found[stage, way] = tiers
+            else:
+                onward = tuple(structs.replace(tier, default=Action.PASS) for tier in tiers)
+                found[stage, way] = (*_failsafe(calico, way), *onward)
+    return found
+
+
+def _stage(policy: CalicoPolicy) -> Stage | None:
+    """When a policy is asked besides, or instead of, for endpoints themselves."""
+    if policy.do_not_track:
+        return Stage.UNTRACKED
+    if policy.pre_dnat:
+        return Stage.BEFORE_NAT
+    return Stage.FORWARD if policy.apply_on_forward else None
+
+
 def _tiers(inventory: Inventory, way: Way) -> tuple[Tier, ...]:
+    calico = inventory.calico_policies
+    ordered = _ordered(inventory, way, None)
+    return (*_failsafe(calico, way), *ordered, *_profiles(calico, inventory, way))
+
+
+def _ordered(inventory: Inventory, way: Way, stage: Stage | None) -> tuple[Tier, ...]:
+    """The tiers with their policies: for endpoints themselves, or for a stage."""
     calico = inventory.calico_policies
     known = {tier.name: tier for tier in calico.tiers}
     known.setdefault(_DEFAULT_TIER, CalicoTier(_DEFAULT_TIER))
     missing = sorted({each.tier for each in calico.policies if each.tier not in known})
     named = [
-        *((_tier_order(tier), tier.name, _tier(tier, inventory, way)) for tier in known.values()),
+        *(
+            (_tier_order(tier), tier.name, _tier(tier, inventory, way, stage))
+            for tier in known.values()
+        ),
         *(
             (_ORDERS[name], name, cluster_tier(inventory.cluster_policies, name, way))
             for name in ("Admin", "Baseline")
         ),
-        *(
-            (math.inf, name, _tier(CalicoTier(name), inventory, way, Undecided(_no_tier(name))))
-            for name in missing
-        ),
+        *((math.inf, name, _missing_tier(name, inventory, way, stage)) for name in missing),
     ]
-    ordered = tuple(tier for *_, tier in sorted(named, key=lambda each: each[:2]) if tier.policies)
-    return (*_failsafe(calico, way), *ordered, *_profiles(calico, inventory, way))
+    return tuple(tier for *_, tier in sorted(named, key=lambda each: each[:2]) if tier.policies)
 
 
-def _no_tier(name: str) -> str:
-    return f"there is no tier {name!r}"
+def _missing_tier(name: str, inventory: Inventory, way: Way, stage: Stage | None) -> Tier:
+    """Policies whose tier is not there: Calico leaves them out until it is."""
+    subject = Undecided(f"there is no tier {name!r}")
+    return _tier(CalicoTier(name), inventory, way, stage, subject)
 
 
 def _tier_order(tier: CalicoTier) -> float:
@@ -75,14 +121,18 @@ def _tier_order(tier: CalicoTier) -> float:
 
 
 def _tier(
-    tier: CalicoTier, inventory: Inventory, way: Way, subject: PeerTest | None = None
+    tier: CalicoTier,
+    inventory: Inventory,
+    way: Way,
+    stage: Stage | None,
+    subject: PeerTest | None = None,
 ) -> Tier:
     found = [
         _policy(policy, inventory, way, subject)
         for policy in inventory.calico_policies.policies
-        if policy.tier == tier.name and _for_endpoints(policy) and _applies(policy, way)
+        if policy.tier == tier.name and _fits(policy, stage) and _applies(policy, way)
     ]
-    if tier.name == _DEFAULT_TIER:
+    if tier.name == _DEFAULT_TIER and stage is None:
         found += _kubernetes(inventory, way)
     ordered = sorted(found, key=lambda policy: (policy.rank, _sort_name(policy.ref)))
     default = Action.PASS if tier.default_action == "Pass" else Action.DENY
@@ -101,10 +151,11 @@ def _kubernetes(inventory: Inventory, way: Way) -> Iterator[Policy]:
         )
 
 
-def _for_endpoints(policy: CalicoPolicy) -> bool:
-    """Whether it is for what starts or ends at an endpoint, rather than for what comes to a host
-    before NAT or connection tracking."""
-    return not policy.pre_dnat and not policy.do_not_track
+def _fits(policy: CalicoPolicy, stage: Stage | None) -> bool:
+    """Whether a policy is asked at a stage. One for forwarded traffic is for endpoints too; those
+    before NAT or connection tracking are not."""
+    own = _stage(policy)
+    return own in (None, Stage.FORWARD) if stage is None else own is stage
 
 
 def _applies(policy: CalicoPolicy, way: Way) -> bool:

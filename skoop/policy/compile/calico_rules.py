@@ -40,11 +40,10 @@ from skoop.policy.ports import (
 )
 from skoop.policy.rules import Action, Rule, Way
 from skoop.policy.selector import Expr, parse_selector
-from skoop.policy.selector.tree import NAMESPACE, Among
+from skoop.policy.selector.tree import NAMESPACE, Among, And
 
 _ACTIONS = {"Allow": Action.ALLOW, "Deny": Action.DENY, "Pass": Action.PASS}
 ACCOUNT = "projectcalico.org/serviceaccount"
-_MAX_PORT = 65535
 
 
 class Scope(Struct, frozen=True):
@@ -56,24 +55,32 @@ class Scope(Struct, frozen=True):
 
 def subject_of(policy: CalicoPolicy) -> PeerTest:
     """The endpoints a policy applies to."""
-    tests = [selected(policy.selector or "all()", "selector")]
-    if policy.namespace:
-        tests.append(Labelled(Among(NAMESPACE, (policy.namespace,)), "namespace"))
+    parts = [("selector", policy.selector, "")]
     if policy.namespace_selector and not policy.namespace:
-        tests.append(selected(policy.namespace_selector, "namespaceSelector", NAMESPACE_PREFIX))
+        parts.append(("namespaceSelector", policy.namespace_selector, NAMESPACE_PREFIX))
     if policy.service_account_selector:
         word = "serviceAccountSelector"
-        tests.append(selected(policy.service_account_selector, word, ACCOUNT_PREFIX))
-    return all_of_peers(tests)
+        parts.append((word, policy.service_account_selector, ACCOUNT_PREFIX))
+    known = [Among(NAMESPACE, (policy.namespace,))] if policy.namespace else []
+    return together(parts, known, own=True)
 
 
-def selected(text: str, word: str, prefix: str = "") -> PeerTest:
-    """A selector; one that cannot be read is undecided."""
-    try:
-        expr = parse_selector(text)
-    except ParseError as error:
-        return Undecided(f"{word} {text[:80]!r} cannot be read: {error.problem}")
-    return Labelled(expr.prefixed(prefix) if prefix else expr, word)
+def together(
+    parts: Iterable[tuple[str, str, str]], known: Iterable[Expr] = (), *, own: bool = False
+) -> PeerTest:
+    """One condition for selectors that must all find the same endpoint: (field, text, prefix).
+    One that cannot be read makes the whole undecided."""
+    exprs: list[Expr] = list(known)
+    words: list[str] = []
+    for word, text, prefix in parts:
+        try:
+            expr = parse_selector(text)
+        except ParseError as error:
+            return Undecided(f"{word} {text[:80]!r} cannot be read: {error.problem}")
+        exprs.append(expr.prefixed(prefix) if prefix else expr)
+        words.append(word)
+    joined = exprs[0] if len(exprs) == 1 else And(tuple(exprs))
+    return Labelled(joined, " and ".join(words) or "selector", own)
 
 
 def calico_rules(rules: Iterable[CalicoRule], scope: Scope, way: Way) -> tuple[Rule, ...]:
@@ -105,7 +112,7 @@ def _entity(entity: CalicoEntity, scope: Scope) -> Iterator[PeerTest]:
     """The conditions on one side."""
     yield from _selectors(entity, scope)
     if entity.not_selector:
-        inner = selected(entity.not_selector, "notSelector")
+        inner = together([("notSelector", entity.not_selector, "")])
         yield Not(inner, f"notSelector {entity.not_selector}")
     if entity.nets:
         yield Networks(tuple((net, ()) for net in entity.nets), "nets")
@@ -118,28 +125,24 @@ def _entity(entity: CalicoEntity, scope: Scope) -> Iterator[PeerTest]:
 
 
 def _selectors(entity: CalicoEntity, scope: Scope) -> Iterator[PeerTest]:
-    # notSelector too limits a namespaced policy's rule to its namespace (GetEntityRuleSelector()
-    # in libcalico-go's updateprocessors).
-    about_endpoints = bool(
-        entity.selector
-        or entity.not_selector
-        or entity.namespace_selector
-        or entity.service_accounts
-        or entity.service_account_selector
-    )
-    if not about_endpoints:
-        return
+    parts = []
+    known: list[Expr] = []
     if entity.namespace_selector:
-        yield selected(entity.namespace_selector, "namespaceSelector", NAMESPACE_PREFIX)
-    elif scope.namespace:
-        yield Labelled(Among(NAMESPACE, (scope.namespace,)), "namespace")
+        parts.append(("namespaceSelector", entity.namespace_selector, NAMESPACE_PREFIX))
     if entity.selector:
-        yield selected(entity.selector, "selector")
+        parts.append(("selector", entity.selector, ""))
     if entity.service_accounts:
-        yield Labelled(Among(ACCOUNT, entity.service_accounts), "serviceAccounts")
+        known.append(Among(ACCOUNT, entity.service_accounts))
     if entity.service_account_selector:
         word = "serviceAccounts.selector"
-        yield selected(entity.service_account_selector, word, ACCOUNT_PREFIX)
+        parts.append((word, entity.service_account_selector, ACCOUNT_PREFIX))
+    # notSelector too limits a namespaced policy's rule to its namespace (GetEntityRuleSelector()
+    # in libcalico-go's updateprocessors).
+    if not parts and not known and not (entity.not_selector and scope.namespace):
+        return
+    if scope.namespace and not entity.namespace_selector:
+        known.append(Among(NAMESPACE, (scope.namespace,)))
+    yield together(parts, known)
 
 
 def _traffic(rule: CalicoRule, scope: Scope) -> Iterator[TrafficTest]:
@@ -282,11 +285,3 @@ def _listed(ports: Iterable[tuple[int, int] | str]) -> str:
         else:
             texts.append(str(port[0]) if port[0] == port[1] else f"{port[0]}:{port[1]}")
     return ",".join(texts)
-
-
-def parses(text: str) -> Expr | None:
-    """A selector, None when it cannot be read."""
-    try:
-        return parse_selector(text)
-    except ParseError:
-        return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from skoop.model.kube import NetworkPolicy, PolicyPeer, PolicyPort
+from skoop.model.kube import LabelSelector, NetworkPolicy, PolicyPeer, PolicyPort
 from skoop.model.kube import PolicyRule as WrittenRule
 from skoop.policy.party import NAMES
 from skoop.policy.peers import (
@@ -26,8 +26,6 @@ from skoop.policy.ports import (
     any_of_traffic,
 )
 from skoop.policy.rules import Action, Policy, PolicyRef, Rule, Tier, Way
-
-_MAX_PORT = 65535
 
 
 def network_policy_tier(policies: Iterable[NetworkPolicy], way: Way) -> Tier:
@@ -77,8 +75,6 @@ def _peer(namespace: str, peer: PolicyPeer) -> PeerTest:
 
 
 def _all_in(peer: PolicyPeer) -> PeerTest:
-    from skoop.model.kube import LabelSelector
-
     return Pods(LabelSelector(), peer.namespace_selector)
 
 

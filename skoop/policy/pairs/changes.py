@@ -14,8 +14,8 @@ from skoop.policy.party import Party, PartyKind
 
 
 class Change(Struct, frozen=True):
-    """Every source reaches every destination otherwise than before, by each kind of traffic; a
-    pod and itself, or its own node, are no pair."""
+    """Every source reaches every destination otherwise than before, by each kind of traffic. A
+    pod and itself are no pair; nor are a pod and its own node, which are kept apart."""
 
     sources: tuple[Party, ...]
     destinations: tuple[Party, ...]
@@ -38,10 +38,11 @@ def changes(before: Connectivity, after: Connectivity) -> tuple[Change, ...]:
     for index, atom in enumerate(space.atoms.all):
         for one in _changed(before, after, index):
             found.setdefault(one, []).append(atom)
-    made = []
-    for (sources, targets, old, new), atoms in found.items():
-        ends = _without_self(_parties(before, sources), _parties(before, targets))
-        made.append(Change(*ends, merged(atoms), old, new))
+    made = [
+        Change(*_without_self(*ends), merged(atoms), old, new)
+        for (sources, targets, old, new), atoms in found.items()
+        for ends in _apart(_parties(before, sources), _parties(before, targets))
+    ]
     return tuple(sorted((each for each in made if each.pairs), key=_order))
 
 
@@ -50,9 +51,30 @@ def _parties(judged: Connectivity, bits: int) -> tuple[Party, ...]:
     return tuple(party for index in ones(bits) for party in members[index])
 
 
-def _without_self(
-    sources: tuple[Party, ...], targets: tuple[Party, ...]
-) -> tuple[tuple[Party, ...], tuple[Party, ...]]:
+_Ends = tuple[tuple[Party, ...], tuple[Party, ...]]
+
+
+def _apart(sources: tuple[Party, ...], targets: tuple[Party, ...]) -> Iterator[_Ends]:
+    """A rectangle without the pairs of a pod and its own node: each node for itself, with the
+    pods of other nodes."""
+    plain = _others(sources), _others(targets)
+    if all(plain):
+        yield plain
+    for host in _hosts(sources):
+        yield (host,), tuple(each for each in targets if each.node != host.node)
+    for host in _hosts(targets):
+        yield tuple(each for each in plain[0] if each.node != host.node), (host,)
+
+
+def _hosts(parties: tuple[Party, ...]) -> list[Party]:
+    return [each for each in parties if each.kind is PartyKind.HOST]
+
+
+def _others(parties: tuple[Party, ...]) -> tuple[Party, ...]:
+    return tuple(each for each in parties if each.kind is not PartyKind.HOST)
+
+
+def _without_self(sources: tuple[Party, ...], targets: tuple[Party, ...]) -> _Ends:
     """Without the one end that would only be paired with itself."""
     if len(targets) == 1:
         return tuple(each for each in sources if _name(each) != _name(targets[0])), targets

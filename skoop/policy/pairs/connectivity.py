@@ -8,11 +8,12 @@ from enum import Enum
 from msgspec import Struct
 
 from skoop.policy.decision import Outcome
-from skoop.policy.evaluate import evaluate, governed, is_special
+from skoop.policy.evaluate import governed, is_special
 from skoop.policy.pairs.space import Space, ones
 from skoop.policy.party import Flow, Party
 from skoop.policy.peers import ANYONE
 from skoop.policy.rules import Action, Policy, PolicyRef, PolicySet, Rule, Tier, Way
+from skoop.policy.verdict import evaluate
 
 Reach = tuple[int, int]
 """The peers that may be allowed, and those that may be denied."""
@@ -81,7 +82,8 @@ class Rows(Struct, frozen=True):
 class Connectivity:
     """Who reaches whom: a pair is allowed when the source's egress and the destination's ingress
     allow it, so that the answer is kept as these two. What a pod always reaches (itself, its
-    node) is not in the rows, only in `outcome`."""
+    node) and what nodes say about traffic that passes them is not in the rows, only in
+    `outcome`."""
 
     def __init__(self, space: Space, policies: PolicySet, egress: Rows, ingress: Rows) -> None:
         self.space, self.egress, self.ingress = space, egress, ingress
@@ -89,7 +91,7 @@ class Connectivity:
 
     def outcome(self, flow: Flow) -> Outcome:
         """The verdict on one connection between two of the parties."""
-        if is_special(flow):
+        if self._policies.stages or is_special(flow):
             return evaluate(self._policies, flow).outcome
         atom = self.space.atoms.index_of(flow.traffic.proto, flow.traffic.dport)
         return self.between(

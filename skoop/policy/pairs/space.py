@@ -225,7 +225,8 @@ class Space:
                 found = self._by_namespace.get(party.namespace, 0)
                 self._by_namespace[party.namespace] = found | bit
             _add(party.labels, bit, self._labels, self._has)
-            if len(party.identities) == 1 and party.namespace_labels is not None:
+            alone = len(party.identities) == party.endpoints == 1
+            if alone and party.namespace_labels is not None:
                 self._plain |= bit
                 _add(party.identities[0], bit, self._identities, self._identity_has)
             else:
@@ -324,7 +325,7 @@ class _Signature:
             # A node and what runs on it cannot be one class: its own pods are exempt.
             (party.node, party.name) if host else None,
             _asked_ports(party, self._names) if self._names else (),
-            self._identity(party) if party.identities else (),
+            self._identity(party) if party.identities else (), party.endpoints,
             party.ip if (party.family, party.ip) in self._addresses else 0,
         )  # fmt: skip
 

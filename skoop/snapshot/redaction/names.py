@@ -15,11 +15,35 @@ from hashlib import sha256
 SYSTEM = frozenset(("default", "kube-system", "kube-public", "kube-node-lease", "kube-flannel"))
 _KEPT = SYSTEM | {"kubernetes"}
 # Where a string names an object: under these keys, or as a value of these maps.
-_NAME_KEYS = frozenset(("namespace", "nodeName", "serviceName", "hostname", "subdomain"))
+_NAME_KEYS = frozenset(
+    (
+        "namespace",
+        "node",
+        "nodeName",
+        "serviceName",
+        "serviceAccountName",
+        "hostname",
+        "subdomain",
+    )
+)
 _NAMED = frozenset(
-    ("metadata", "targetRef", "ownerReferences", "scaleTargetRef", "claimRef", "forNodes")
+    (
+        "metadata",
+        "targetRef",
+        "ownerReferences",
+        "scaleTargetRef",
+        "claimRef",
+        "forNodes",
+        "services",
+    )
 )
 _VALUE_MAPS = frozenset(("labels", "matchLabels", "selector", "nodeSelector", "values"))
+_NAME_LISTS = frozenset(("serviceAccounts",))
+# Calico's selectors are texts, with values in quotes.
+_SELECTORS = frozenset(
+    ("selector", "notSelector", "namespaceSelector", "serviceAccountSelector", "nodeSelector")
+)
+_QUOTED = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 # May hold anything, and decides nothing about packets.
 _DROPPED = frozenset(
     ("managedFields", "env", "envFrom", "volumes", "volumeMounts", "volumeDevices", "lifecycle")
@@ -121,14 +145,16 @@ def renamed(
         return {
             k: renamed(v, names, system=system, key=k, parent=key or parent)
             for k, v in value.items()
-            if k not in _DROPPED
-            and (system or k not in _DROPPED_OUTSIDE_SYSTEM)
-            and k != _LAST_APPLIED
+            if key in _VALUE_MAPS or not _is_dropped(k, system=system)
         }
     if isinstance(value, list):
         return [renamed(v, names, system=system, key=key, parent=parent) for v in value]
     if not isinstance(value, str):
         return value
+    if key in _SELECTORS and parent not in _VALUE_MAPS:
+        return _QUOTED.sub(lambda match: _requoted(match, names), value)
+    if key == "names" and parent in _NAME_LISTS:
+        return names.one(value)
     named = key in _NAME_KEYS or (key == "name" and parent in _NAMED)
     # A Node's address of type Hostname is its name; other addresses are no names.
     if named or parent in _VALUE_MAPS or key in ("values", "address"):
@@ -136,6 +162,17 @@ def renamed(
     if key in ("generateName", "message"):
         return ""
     return value
+
+
+def _is_dropped(key: str, *, system: bool) -> bool:
+    """Whether a field is left out. In a map of labels these words are anybody's keys."""
+    outside = not system and key in _DROPPED_OUTSIDE_SYSTEM
+    return key in _DROPPED or outside or key == _LAST_APPLIED
+
+
+def _requoted(match: re.Match[str], names: NameMap) -> str:
+    quote = match[0][0]
+    return f"{quote}{names.one(match[0][1:-1])}{quote}"
 
 
 def chain_digest(text: str) -> str:

@@ -34,8 +34,9 @@ def redact(snapshot: Snapshot) -> Snapshot:
     Replaced: the names of namespaces, nodes, and of objects outside the system namespaces,
     addresses (`addresses.py` says how, and which stay), and account numbers of clouds. Left out:
     environment variables, commands, images and volumes of pods, the cluster's name, and names and
-    descriptions of cloud resources. Left as they are: MAC addresses, label keys,
-    port names, host names outside the cluster. Raises SnapshotError.
+    descriptions of cloud resources. Left as they are: MAC addresses, label keys, port names, host
+    names outside the cluster. A Calico selector for a part of a value (contains, starts with, ends
+    with) may find others afterwards. Raises SnapshotError.
     """
     lists = {
         name: _decoded(f"cluster/{name}.json", data) for name, data in snapshot.cluster.items()

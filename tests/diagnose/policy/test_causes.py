@@ -32,16 +32,18 @@ def pod(name: str, namespace: str, ip: str, **labels: str) -> dict[str, Any]:
     }
 
 
-def inventory_of(spec: dict[str, Any], *, calico: bool) -> Any:
-    """Three pods in two namespaces and one policy, Kubernetes' or Calico's (global)."""
+def inventory_of(spec: dict[str, Any], *, calico: bool, also: dict[str, Any] | None = None) -> Any:
+    """Three pods in two namespaces and one policy, Kubernetes' or Calico's (global); `also` is one
+    more of Kubernetes'."""
     named = {"metadata": {"name": "p", "namespace": "shop"}, "spec": spec}
+    more = [{"metadata": {"name": "also", "namespace": "shop"}, "spec": also}] if also else []
     empty = listed()
     node = {"status": {"addresses": [{"type": "InternalIP", "address": "172.30.1.1"}]}}
     documents = {
         "pods": listed(pod("web", "shop", WEB), pod("cli", "shop", CLI), pod("far", "x", OTHER)),
         "namespaces": listed({}, name="shop"),
         "nodes": listed(node, name="k1"),
-        "networkpolicies": listed(*([] if calico else [named])),
+        "networkpolicies": listed(*([] if calico else [named]), *more),
         f"networkpolicies.{GROUP}": empty,
         f"globalnetworkpolicies.{GROUP}": listed(*([named] if calico else [])),
         f"hostendpoints.{GROUP}": listed(
@@ -60,9 +62,12 @@ def told(
     rule: str = f"-A {END}",
     direction: Direction = Direction.FORWARD,
     known: bool = True,
+    also: dict[str, Any] | None = None,
+    sent: str = "",
 ) -> Told:
-    """What is said of a packet ("tcp A -> B:80") that such a rule stopped."""
-    inventory = inventory_of(spec, calico=calico)
+    """What is said of a packet ("tcp A -> B:80") that such a rule stopped; `sent` is how it was
+    before any translation."""
+    inventory = inventory_of(spec, calico=calico, also=also)
     if not known:
         inventory = from_documents({"pods": listed()})
     facts = detect(inventory, {}, overrides=Overrides(network_plugin="calico"))
@@ -70,7 +75,12 @@ def told(
         disposition=Disposition.DROPPED, reason=Reason.RULE, detail="a rule", where=where, rule=rule
     )
     blocker = Blocker("node/k1", stop, direction, Leg.FIRST, packet(text))
-    inquiry = SimpleNamespace(cluster=SimpleNamespace(declared=Declared(inventory, facts, ())))
+    asked = packet(sent or text)
+    inquiry = SimpleNamespace(
+        cluster=SimpleNamespace(declared=Declared(inventory, facts, ())),
+        question=SimpleNamespace(dst=asked.dst, dport=asked.dport),
+        client=SimpleNamespace(stack=None, address=asked.src),
+    )
     return policy_causes(inquiry, [blocker])  # type: ignore[arg-type]
 
 
@@ -157,6 +167,36 @@ def test_an_explicit_denial() -> None:
     spec = {"selector": "all()", "types": ["Ingress"], "ingress": [{"action": "Deny"}]}
     (one,) = told(spec, TO_WEB, calico=True).suspicions
     assert one.name == "policy-explicit-deny"
+
+
+def test_a_denial_that_comes_before_a_permission() -> None:
+    spec = {"selector": "all()", "types": ["Ingress"], "order": 1,
+            "ingress": [{"action": "Deny", "source": {"selector": "all()"}}]}  # fmt: skip
+    (one,) = told(spec, TO_WEB, calico=True, also=ingress({})).suspicions
+    assert one.name == "policy-tier-order"
+
+
+def block(way: str, word: str, cidr: str) -> dict[str, Any]:
+    return {"podSelector": {}, "policyTypes": [way.capitalize()],
+            way: [{word: [{"ipBlock": {"cidr": cidr}}]}]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("spec", "where", "sent"),
+    [
+        (block("egress", "to", "10.96.0.7/32"), FW, f"tcp {CLI} -> 10.96.0.7:80"),
+        (block("ingress", "from", "203.0.113.0/24"), "iptables-nft filter cali-tw-cali1",
+         f"tcp 203.0.113.9 -> {WEB}:80"),
+    ],
+    ids=["the Service's address", "the client's address"],
+)  # fmt: skip
+def test_an_address_that_a_translation_replaced(
+    spec: dict[str, Any], where: str, sent: str
+) -> None:
+    (one,) = told(spec, f"tcp {CLI} -> {WEB}:80", where=where, sent=sent).suspicions
+    assert one.name == "ipblock-vs-nat-address"
+    (plain,) = told(spec, f"tcp {CLI} -> {WEB}:80", where=where).suspicions
+    assert plain.name == "policy-ipblock-miss"
 
 
 def test_a_host_endpoint() -> None:
