@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 from enum import IntEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from msgspec import Struct
 
@@ -94,3 +94,19 @@ def is_multicast(family: Family, address: int) -> bool:
 def is_link_local(family: Family, address: int) -> bool:
     """169.254.0.0/16 or fe80::/10."""
     return address >> 16 == 0xA9FE if family is Family.V4 else address >> 118 == 0xFE80 >> 6
+
+
+_PRIVATE = (
+    "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8",
+    "169.254.0.0/16", "fc00::/7", "fe80::/10", "::1/128",
+)  # fmt: skip
+
+
+@cache
+def _private_networks() -> tuple[Prefix, ...]:
+    return tuple(map(parse_prefix, _PRIVATE))
+
+
+def is_private(family: Family, address: int) -> bool:
+    """Whether no router of the internet knows it (RFC 1918, 6598, 4193 and link-local)."""
+    return any(each.family is family and each.contains(address) for each in _private_networks())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import structs
+from msgspec.structs import replace
 
 from skoop.cluster.detect import Overrides as Detection
 from skoop.cluster.resolve import (
@@ -17,7 +18,7 @@ from skoop.cluster.resolve import (
 from skoop.diagnose.cluster import Cluster
 from skoop.diagnose.diagnostor import Case
 from skoop.errors import UsageError
-from skoop.model.address import format_ip
+from skoop.model.address import format_ip, is_private
 from skoop.model.diagnosis import Diagnosis, EndpointKind
 from skoop.model.kube import Address
 from skoop.model.packet import Proto
@@ -113,8 +114,10 @@ def _case(request: Request, cluster: Cluster, lookup: Lookup) -> Case:
 
 
 def asked_from(source: Target, destination: Target) -> Target:
-    """A Service as its client asks for it: from outside at its load balancer's address, or an
-    external IP, because nothing out there knows its ClusterIP."""
+    """A Service as its client asks for it: a public address at its load balancer's address, or an
+    external IP, because nothing out there knows its ClusterIP. A neighbour of the nodes may have a
+    route to ClusterIPs, so for it `svc/` means that address as it does for everybody inside, and
+    the others are named."""
     service = destination.service
     if source.endpoint.kind is not EndpointKind.EXTERNAL or service is None:
         return destination
@@ -125,6 +128,9 @@ def asked_from(source: Target, destination: Target) -> Target:
     if not outside:
         return destination
     text = format_ip(*outside[0])
+    if is_private(*source.ips[0]):
+        said = f"{destination.endpoint} is asked for at its ClusterIP; outside it is {text}"
+        return replace(destination, assumptions=(*destination.assumptions, said))
     said = f"from outside, {destination.endpoint} is asked for at {text}"
     return structs.replace(
         destination,
