@@ -26,6 +26,11 @@ of the images' names. Mirrors rename images, distributions containers. kube-prox
 iproute2."""
 
 
+_STARTED: Final = ("", "CrashLoopBackOff", "RunContainerError")
+"""Reasons to wait of a container whose image is on the node all the same: a network plugin that
+crashes is what a diagnosis may be about."""
+
+
 def suitable_images(node: str, inventory: Inventory) -> tuple[str, ...]:
     """Images that run on a node, once each, in the order of the list above: as the pods name them,
     so that the node knows them by that name."""
@@ -34,7 +39,7 @@ def suitable_images(node: str, inventory: Inventory) -> tuple[str, ...]:
         for pod in inventory.pods_on_node(node)
         if pod.host_network and not pod.finished
         for container in pod.containers
-        if container.image and not container.waiting and not container.terminated
+        if container.image and container.waiting in _STARTED
         for rank, (name, part) in enumerate(_SUITABLE)
         if name == container.name or part in container.image.partition("@")[0]
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -103,14 +104,12 @@ def _values(site: Site) -> dict[str, str]:
 
 
 def stopped_agent(namespace: str, name: str, then: Callable[[Site], None] | None = None) -> Break:
-    """A DaemonSet whose pods cannot start on any node, and what happens meanwhile."""
+    """A DaemonSet whose pods crash on every node, and what happens meanwhile."""
 
-    def image() -> str:
-        pod = kube.get("daemonset", name, "-n", namespace)["spec"]["template"]["spec"]
-        return str(pod["containers"][0]["image"])
-
-    def restart(with_image: str) -> None:
-        kube.kubectl("set", "image", "daemonset", name, f"*={with_image}", "-n", namespace)
+    def restart(command: list[str]) -> None:
+        place = "/spec/template/spec/containers/0/command"
+        patch = json.dumps([{"op": "replace", "path": place, "value": command}])
+        kube.kubectl("patch", "daemonset", name, "-n", namespace, "--type", "json", "-p", patch)
         labels = kube.get("daemonset", name, "-n", namespace)["spec"]["selector"]["matchLabels"]
         chosen = ",".join(f"{key}={value}" for key, value in labels.items())
         kube.kubectl("delete", "pods", "-n", namespace, "-l", chosen, "--wait=true")
@@ -120,8 +119,9 @@ def stopped_agent(namespace: str, name: str, then: Callable[[Site], None] | None
         return int(status.get("numberReady", 0)), int(status["desiredNumberScheduled"])
 
     def breaks(site: Site) -> Callable[[], object]:
-        good = image()
-        restart("skoop.test/nowhere:1")
+        pod = kube.get("daemonset", name, "-n", namespace)["spec"]["template"]["spec"]
+        good = pod["containers"][0]["command"]
+        restart(["false"])
         kube.until(f"{name} to end", lambda: ready()[0] == 0)
         if then:
             then(site)

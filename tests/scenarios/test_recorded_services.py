@@ -35,6 +35,9 @@ def test_skoop_says_what_was_seen(
         text for each in answers if (text := wrong(truths[each["id"]], Answer(each, 0, "", 0.0)))
     ]
     assert disagreements == []
+    if archive.name.endswith("-stale.tar.xz"):
+        moved = {each["id"]: each["suspicions"] for each in answers}["cluster-ip-web-pod"]
+        assert moved[0]["name"] == "proxy-rules-stale"
 
 
 def test_there_are_recordings_of_both_modes() -> None:

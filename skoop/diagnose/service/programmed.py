@@ -39,13 +39,15 @@ _FINDINGS: dict[DifferenceKind, type[Finding]] = {
 }
 _UNPROGRAMMED = {DifferenceKind.ENTRY_MISSING, DifferenceKind.VIRTUAL_SERVER_MISSING}
 _OUTER = (Via.EXTERNAL_IP.value, Via.LOAD_BALANCER.value)
+_OF_HAIRPINS = (DifferenceKind.HAIRPIN_MASQ_MISSING, DifferenceKind.HAIRPIN_ENTRY_MISSING)
+"""Only matter to a pod that reaches itself; stale rules lack them for each new endpoint."""
 _IN_A_MAP = {DifferenceKind.ENTRY_MISSING, DifferenceKind.NODE_PORT_MISSING}
 
 
 def programmed(asked: Asked) -> tuple[Suspicion, ...]:
     """Differences between the API and the rules of the deciding node, for this Service. () for a
     mode that is not compared, and for a node without collected rules."""
-    found = _differences(asked)
+    found = sorted(_differences(asked), key=lambda each: each.kind in _OF_HAIRPINS)
     return tuple(_suspicion(asked, each) for each in found)
 
 
