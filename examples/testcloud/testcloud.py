@@ -294,7 +294,7 @@ class TestCloudProvider:
         ),
     )  # fmt: skip
     one_of: tuple[OneOf, ...] = ()
-    capabilities = tuple(each for each in Capability if each is not Capability.SUBSCRIPTIONS)
+    capabilities = tuple(Capability)
     permissions = (Permission("testcloud", "1", "ReadFile", "testcloud:ReadFile"),)
     platforms = ("TestCloud",)
     commands: tuple[CloudCommand, ...] = (

@@ -20,7 +20,7 @@ from skoop.netstack.dump import ReadCache
 from skoop.netstack.state import Namespace
 from skoop.network.base import Collected, Context, InfraShim, Network
 from skoop.plugin.base import ClusterView
-from skoop.plugin.table import plugin_for
+from skoop.plugin.table import fallback, plugin_for
 from skoop.snapshot import NodeDocument, Snapshot, namespaces
 
 
@@ -114,7 +114,12 @@ def build_network(context: Context, infra: InfraShim) -> Network:
         expected=Expected(plugin, view),
         programmed=Programmed(collected.machines),
         declared=Declared(collected.inventory, facts, hosts.values()),
-        notes=(*collected.notes, *facts.notes, *collected.inventory.absent),
+        notes=(
+            *collected.notes,
+            *facts.notes,
+            *collected.inventory.absent,
+            *fallback(facts.cni),
+        ),
     )
     unroutable = plugin.unroutable(view)
     claimed = _claimed(collected)

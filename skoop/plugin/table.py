@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from skoop.cluster.detect.facts import Cni
+from skoop.cluster.detect.facts import BY_USER, Cni, Fact
+from skoop.model.diagnosis import NotChecked
 from skoop.plugin.base import Plugin
 from skoop.plugin.calico import CalicoPlugin
 from skoop.plugin.canal import CanalPlugin
@@ -21,3 +22,14 @@ _PLUGINS: dict[Cni, type[Plugin]] = {
 def plugin_for(cni: Cni) -> Plugin:
     """The plugin of a CNI, or the one for plain Linux."""
     return _PLUGINS.get(cni, LinuxPlugin)()
+
+
+def fallback(found: Fact[Cni]) -> tuple[NotChecked, ...]:
+    """What has to be said of a CNI that is walked as plain Linux for want of a plugin; nothing
+    when the user chose it."""
+    cni = found.value
+    if cni in _PLUGINS or found.source == BY_USER:
+        return ()
+    name = "which one runs was not found out" if cni is Cni.UNKNOWN else f"{cni.value} has none"
+    why = f"{name}: nodes are walked as they are, without what a plugin would expect of them"
+    return (NotChecked("the network plugin's own expectations", why),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from skoop.diagnose.world import Machine
 from skoop.errors import EndpointError, UsageError
@@ -83,3 +84,15 @@ def test_every_provider_makes_a_network() -> None:
         network = provider.create_network(Context(collected=collected))
         assert isinstance(network, Network)
         assert set(network.cluster.machines) == {"k1"}
+
+
+@pytest.mark.parametrize(("chosen", "said"), [("", True), ("kindnet", False)])
+def test_an_unknown_plugin_is_walked_as_plain_linux(chosen: str, said: bool) -> None:
+    request = Request(src="t/a1", dst="t/b1", port=80, overrides=Overrides(network_plugin=chosen))
+    spaces = {
+        name: replace(each, links=tuple(link for link in each.links if link.name != "flannel.1"))
+        for name, each in cluster("host-gw").items()
+    }
+    found = session(spaces).diagnose(request)
+    notes = [each for each in found.not_checked if "network plugin" in each.what]
+    assert (found.verdict, bool(notes)) == (Verdict.REACHABLE, said)

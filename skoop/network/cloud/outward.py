@@ -46,14 +46,21 @@ def out(passing: Passing, interface: Interface, to: ToInternet) -> Trouble | Non
         return closed
     view, packet = passing.view, passing.packet
     own = nat.public_of(interface, (packet.family, packet.src))
-    usual = to.via is None or to.via.kind is NextHopKind.INTERNET_GATEWAY
-    if own is not None and (usual or view.dialect.public_first):
+    by_gateway = to.via is not None and to.via.kind is NextHopKind.NAT_GATEWAY
+    if not view.looks(Capability.PUBLIC_ADDRESSES):
+        own = None
+    if own is not None and (not by_gateway or view.dialect.public_first):
         return _by_public(passing, interface, own)
-    if to.via is not None and to.via.kind is NextHopKind.NAT_GATEWAY:
-        return _by_gateway(passing, interface, to.via.id)
-    if not view.looks(Capability.NAT) and not view.looks(Capability.PUBLIC_ADDRESSES):
+    trouble: Trouble | None = None
+    if to.via is not None and by_gateway:
+        trouble = _by_gateway(passing, interface, to.via.id)
+    elif view.looks(Capability.NAT) or to.via is not None:
+        trouble = _no_way_out(passing, interface, to)
+    else:
         return Unsure(f"by which public address {interface.vpc} lets it out was not read")
-    return _no_way_out(passing, interface, to)
+    if trouble is not None and not view.looks(Capability.PUBLIC_ADDRESSES):
+        return Unsure(f"whether {packet.source} has a public address of its own was not asked")
+    return trouble
 
 
 def _closed(passing: Passing, interface: Interface) -> Fault | None:
@@ -70,7 +77,7 @@ def _closed(passing: Passing, interface: Interface) -> Fault | None:
 
 def _no_way_out(passing: Passing, interface: Interface, to: ToInternet) -> Fault:
     view = passing.view
-    gateways = [each for each in view.tree.all(NatGateway) if each.vpc == interface.vpc]
+    gateways = [each for each in view.gateways() if each.vpc == interface.vpc]
     if to.via is None and gateways and to.trouble is not None:
         return to.trouble
     finding = CloudNatNoPublicIp if to.via is not None else CloudNatGatewayMissing
@@ -113,7 +120,7 @@ def _enter_public(passing: Passing, interface: Interface, own: Public) -> Resour
 def _by_gateway(passing: Passing, interface: Interface, id_: str) -> Trouble | None:
     view, before = passing.view, passing.packet
     gateway = view.tree.find(NatGateway, id_)
-    if gateway is None and not view.looks(Capability.NAT):
+    if not view.looks(Capability.NAT):
         return Unsure(f"what NAT gateway {id_} does with it was not read")
     if gateway is None:
         return Fault(
@@ -195,6 +202,8 @@ def _gateway_fault(
 
 def _of_another_account(passing: Passing, interface: Interface, other: Resource) -> None:
     """What serves an interface should belong to its subscription."""
+    if not passing.view.looks(Capability.SUBSCRIPTIONS):
+        return
     if not other.owner or not interface.owner or other.owner == interface.owner:
         return
     view = passing.view
@@ -228,10 +237,10 @@ def inward(passing: Passing) -> Interface | Trouble | None:
         _of_another_account(passing, interface, place)
         _turn_inward(passing, place, private[1], before.dport)
         return interface
-    for gateway in view.tree.all(NatGateway):
+    for gateway in view.gateways():
         if address in gateway.addresses:
             return _by_dnat(passing, gateway)
-    eip = view.tree.eip_at(address)
+    eip = view.eip_at(address)
     if eip is None:
         return None
     passing.enter(eip)

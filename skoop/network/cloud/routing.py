@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from skoop.findings.base import Finding
 from skoop.findings.cloud.nat import CloudNatPrivateDestinationToInternet
 from skoop.findings.cloud.nic import CloudNicPodIpUnassigned
 from skoop.findings.cloud.route import (
     CloudRouteBlackhole,
-    CloudRouteInactive,
-    CloudRouteMoreSpecific,
     CloudRouteNexthopGone,
-    CloudRouteNone,
-    CloudRoutePeeringCidrMissing,
     CloudRoutePeeringMissing,
-    CloudRoutePodCidrMissing,
-    CloudRouteQuotaExceeded,
-    CloudRouteSomeTablesStale,
-    CloudRouteTableNotAssociated,
-    CloudRouteWrongInstance,
 )
 from skoop.infra.capability import Capability
 from skoop.infra.decide.nat import is_private
-from skoop.infra.decide.routes import Lookup, is_in_force, lookup
+from skoop.infra.decide.routes import Lookup, lookup
 from skoop.infra.resources import (
     Instance,
     Interface,
@@ -32,7 +22,6 @@ from skoop.infra.resources import (
     NextHopKind,
     Peering,
     Route,
-    RouteOrigin,
     RouteState,
     RouteTable,
     Vpc,
@@ -40,11 +29,20 @@ from skoop.infra.resources import (
 from skoop.model.disposition import Disposition
 from skoop.model.kube import Address
 from skoop.model.trace import Evidence, StepKind
+from skoop.network.cloud.missing import (
+    MACHINES,
+    lost,
+    machine_of,
+    not_joined,
+    nothing,
+    other_vpc,
+    pods_elsewhere,
+    wrong_way,
+)
 from skoop.network.cloud.passing import Fault, Passing, Trouble
 from skoop.network.cloud.view import View
 from skoop.network.cloud.wording import route_evidence
 
-_MACHINES = (NextHopKind.INSTANCE, NextHopKind.INTERFACE)
 _OUT = (NextHopKind.NAT_GATEWAY, NextHopKind.INTERNET_GATEWAY)
 
 
@@ -115,11 +113,11 @@ def ways_on(passing: Passing, interface: Interface, expected: str) -> tuple[Way,
         StepKind.ROUTE, f"{packet.destination} follows {route.destination}",
         route_evidence(view, table, route),
     )  # fmt: skip
-    missing = _pods_elsewhere(passing, table, found, address, expected)
+    missing = pods_elsewhere(passing, table, found, address, expected)
     if missing is not None:
         return (Way(1.0, missing),)
     if route.state is RouteState.BLACKHOLE or not found.ways:
-        return (Way(1.0, _lost(view, table, route, CloudRouteBlackhole, "is a black hole")),)
+        return (Way(1.0, lost(view, table, route, CloudRouteBlackhole, "is a black hole")),)
     before = passing.chosen(table)
     hops = [(hop, share) for hop, share in found.ways if before is None or hop.id == before.node]
     return tuple(
@@ -151,13 +149,13 @@ def _follow(
     view, route = passing.view, found.route
     assert route is not None
     if hop.kind is NextHopKind.BLACKHOLE:
-        return _lost(view, table, route, CloudRouteBlackhole, "is a black hole")
+        return lost(view, table, route, CloudRouteBlackhole, "is a black hole")
     if hop.kind is NextHopKind.LOCAL:
         local = _local(passing, interface.vpc, address)
         if local is None and expected and view.instance(expected) is None:
             return ToNode(expected)
         return local or Elsewhere(f"an address of {interface.vpc} that nothing which was read has")
-    if hop.kind in _MACHINES:
+    if hop.kind in MACHINES:
         return _to_machine(passing, table, found, hop, expected)
     if hop.kind is NextHopKind.PEERING:
         return _over_peering(passing, interface, table, route, hop, address)
@@ -200,206 +198,27 @@ def _to_machine(
 ) -> Target | Trouble:
     view, route = passing.view, found.route
     assert route is not None
-    target = _machine(view, hop)
+    target = machine_of(view, hop)
     if target is None:
         if view.tree.find(Instance, hop.id) is not None or view.state.complete:
-            return _lost(
+            return lost(
                 view, table, route, CloudRouteNexthopGone, f"leads to {hop}, which does not exist"
             )
         return Elsewhere(f"{hop}, which was not read")
     if not expected or view.node_of(target) == expected:
         return ToInterface(target)
-    return ToInterface(target, _wrong_way(passing, table, found, target, expected))
-
-
-def _machine(view: View, hop: NextHop) -> Interface | None:
-    if hop.kind is NextHopKind.INTERFACE:
-        return view.tree.find(Interface, hop.id)
-    instance = view.tree.find(Instance, hop.id)
-    interfaces = view.tree.interfaces_of(instance) if instance is not None else ()
-    return interfaces[0] if interfaces else None
-
-
-def _wrong_way(
-    passing: Passing, table: RouteTable, found: Lookup, target: Interface, expected: str
-) -> Fault:
-    """The route leads to a machine that is not the node with the address."""
-    view, route = passing.view, found.route
-    assert route is not None
-    where = view.node_of(target)
-    name = f"node {where}" if where else f"instance {target.instance}"
-    right = _right_route(view, table, passing, expected)
-    shown = route_evidence(view, table, route)
-    if right is not None and right is not route:
-        return Fault(
-            finding=CloudRouteMoreSpecific, resource=table, part=route.id,
-            message=f"Route {route.destination} takes {passing.packet.destination} to {name}, past "
-            f"{right.destination}, which leads to node {expected}.",
-            evidence=(shown, route_evidence(view, table, right)),
-        )  # fmt: skip
-    return Fault(
-        finding=CloudRouteWrongInstance, resource=table, part=route.id,
-        message=f"Route {route.destination} leads to {name}, but {passing.packet.destination} is "
-        f"on node {expected}.",
-        evidence=(shown,),
-    )  # fmt: skip
-
-
-def _right_route(view: View, table: RouteTable, passing: Passing, expected: str) -> Route | None:
-    """An entry in force that leads to the node, however wide."""
-    packet = passing.packet
-    for each in table.routes:
-        if each.destination.family is not packet.family or not is_in_force(each):
-            continue
-        if each.destination.contains(packet.dst) and _leads_to(view, each, expected):
-            return each
-    return None
-
-
-def _leads_to(view: View, route: Route, node: str) -> bool:
-    machines = [_machine(view, hop) for hop in route.next_hops if hop.kind in _MACHINES]
-    return any(each is not None and view.node_of(each) == node for each in machines)
-
-
-# --- what is missing -------------------------------------------------------------------------
+    return ToInterface(target, wrong_way(passing, table, found, target, expected))
 
 
 def _no_route(
     passing: Passing, table: RouteTable, found: Lookup, address: Address, expected: str
 ) -> Target | Trouble:
-    missing = _pods_elsewhere(passing, table, found, address, expected)
+    missing = pods_elsewhere(passing, table, found, address, expected)
     if missing is not None:
         return missing
-    fault = _nothing(passing, table, found, address)
+    fault = nothing(passing, table, found, address)
     private = is_private(*address)
     return fault if private or found.idle else ToInternet(None, fault)
-
-
-def _nothing(passing: Passing, table: RouteTable, found: Lookup, address: Address) -> Fault:
-    view = passing.view
-    if found.idle:
-        return _idle(view, table, found.idle[0])
-    other = _other_table(view, table, address, "")
-    if other is not None:
-        return _not_associated(view, table, *other)
-    joined = _other_vpc(view, table.vpc, address)
-    if joined is not None:
-        return _not_joined(view, table, joined)
-    return Fault(
-        finding=CloudRouteNone, resource=table,
-        message=f"Route table {table.id} has no entry for {passing.packet.destination}.",
-        evidence=(Evidence(view.gid(table), f"{len(table.routes)} entries"),),
-        disposition=Disposition.NO_ROUTE,
-    )  # fmt: skip
-
-
-def _pods_elsewhere(
-    passing: Passing, table: RouteTable, found: Lookup, address: Address, expected: str
-) -> Fault | None:
-    """Why a packet for a pod does not follow an entry for its node, None when it does or need
-    not: pods whose addresses are the VPC's own have no entries."""
-    view, route = passing.view, found.route
-    if not expected or not view.is_pods(address):
-        return None
-    if route is not None and any(
-        hop.kind in (*_MACHINES, NextHopKind.LOCAL, NextHopKind.BLACKHOLE)
-        for hop in route.next_hops
-    ):
-        _stale_tables(passing, table, route, address, expected)
-        return None
-    if found.idle:
-        return _idle(view, table, found.idle[0])
-    other = _other_table(view, table, address, expected)
-    if other is not None:
-        return _not_associated(view, table, *other)
-    custom = [each for each in table.routes if each.origin is RouteOrigin.CUSTOM]
-    if table.quota and len(custom) >= table.quota:
-        return Fault(
-            finding=CloudRouteQuotaExceeded, resource=table,
-            message=f"Route table {table.id} is full with {len(custom)} custom entries, and the "
-            f"one for the pods of node {expected} is missing.",
-            evidence=(Evidence(view.gid(table), f"quota {table.quota}"),),
-            disposition=Disposition.NO_ROUTE,
-        )  # fmt: skip
-    node = view.inventory.node(expected)
-    cidrs = ", ".join(str(each) for each in node.pod_cidrs) if node else ""
-    return Fault(
-        finding=CloudRoutePodCidrMissing, resource=table,
-        message=f"Route table {table.id} has no entry that leads {cidrs or 'these pods'} to node "
-        f"{expected}.",
-        evidence=(
-            Evidence(view.gid(table), f"{len(table.routes)} entries"),
-            *((route_evidence(view, table, route),) if route is not None else ()),
-        ),
-        disposition=Disposition.NO_ROUTE,
-    )  # fmt: skip
-
-
-def _stale_tables(
-    passing: Passing, table: RouteTable, route: Route, address: Address, expected: str
-) -> None:
-    """Other tables of the VPC that do not lead these pods to their node."""
-    view = passing.view
-    if not _leads_to(view, route, expected):
-        return
-    for other in view.tree.all(RouteTable):
-        if other.vpc != table.vpc or other.id == table.id or not (other.subnets or other.main):
-            continue
-        theirs = lookup(other, *address, view.dialect).route
-        if theirs is None or not _leads_to(view, theirs, expected):
-            passing.doubt(
-                Fault(
-                    finding=CloudRouteSomeTablesStale, resource=other,
-                    message=f"Route table {other.id} does not lead {route.destination} to node "
-                    f"{expected}, as {table.id} does.",
-                    evidence=(
-                        route_evidence(view, table, route),
-                        Evidence(view.gid(other), str(theirs or "no entry")),
-                    ),
-                )
-            )  # fmt: skip
-
-
-def _idle(view: View, table: RouteTable, route: Route) -> Fault:
-    return _lost(view, table, route, CloudRouteInactive, f"is {route.state.value}")
-
-
-def _other_table(
-    view: View, table: RouteTable, address: Address, expected: str
-) -> tuple[RouteTable, Route] | None:
-    for other in view.tree.all(RouteTable):
-        if other.vpc != table.vpc or other.id == table.id:
-            continue
-        theirs = lookup(other, *address, view.dialect).route
-        if theirs is None:
-            continue
-        if _leads_to(view, theirs, expected) if expected else theirs.destination.length > 0:
-            return other, theirs
-    return None
-
-
-def _not_associated(view: View, table: RouteTable, other: RouteTable, route: Route) -> Fault:
-    return Fault(
-        finding=CloudRouteTableNotAssociated, resource=other, part=route.id,
-        message=f"Route {route.destination} is in table {other.id}, but the sender's subnet is "
-        f"served by {table.id}, which has none.",
-        evidence=(
-            route_evidence(view, other, route),
-            Evidence(view.gid(table), f"{len(table.routes)} entries"),
-        ),
-        disposition=Disposition.NO_ROUTE,
-    )  # fmt: skip
-
-
-def _lost(
-    view: View, table: RouteTable, route: Route, finding: type[Finding], what: str
-) -> Fault:  # fmt: skip
-    return Fault(
-        finding=finding, resource=table, part=route.id,
-        message=f"Route {route.destination} of table {table.id} {what}.",
-        evidence=(route_evidence(view, table, route),),
-        disposition=Disposition.BLACKHOLED,
-    )  # fmt: skip
 
 
 # --- out of the VPC --------------------------------------------------------------------------
@@ -411,9 +230,9 @@ def _out(
     view = passing.view
     if not is_private(*address) or _is_user_range(view, table.vpc, address):
         return ToInternet(hop)
-    joined = _other_vpc(view, table.vpc, address)
+    joined = other_vpc(view, table.vpc, address)
     if joined is not None:
-        return _not_joined(view, table, joined)
+        return not_joined(view, table, joined)
     return Fault(
         finding=CloudNatPrivateDestinationToInternet, resource=table, part=route.id,
         message=f"{passing.packet.destination} is a private address, and only {route.destination} "
@@ -431,47 +250,6 @@ def _is_user_range(view: View, vpc: str, address: Address) -> bool:
     )
 
 
-def _other_vpc(view: View, vpc: str, address: Address) -> Vpc | None:
-    """Another VPC that an address belongs to."""
-    family, value = address
-    for each in view.tree.all(Vpc):
-        inside = any(cidr.family is family and cidr.contains(value) for cidr in each.cidrs)
-        if each.id != vpc and inside:
-            return each
-    return None
-
-
-def _joining(view: View, one: str, other: str) -> tuple[Peering, ...]:
-    return tuple(
-        each for each in view.tree.all(Peering) if {one, other} <= {end.vpc for end in each.ends}
-    )
-
-
-def _not_joined(view: View, table: RouteTable, vpc: Vpc) -> Fault:
-    """A packet for another VPC that no route takes there."""
-    joined = [each for each in _joining(view, table.vpc, vpc.id) if each.active]
-    cidrs = ", ".join(str(each) for each in vpc.cidrs)
-    if joined:
-        return Fault(
-            finding=CloudRoutePeeringCidrMissing, resource=table,
-            message=f"Route table {table.id} has no entry for {cidrs} of {vpc.id} over "
-            f"{joined[0].id}.",
-            evidence=(
-                Evidence(view.gid(table), f"{len(table.routes)} entries"),
-                Evidence(view.gid(joined[0]), joined[0].raw or "active"),
-            ),
-            disposition=Disposition.NO_ROUTE,
-        )  # fmt: skip
-    idle = _joining(view, table.vpc, vpc.id)
-    state = f": {idle[0].id} is {idle[0].status or 'inactive'}" if idle else ""
-    return Fault(
-        finding=CloudRoutePeeringMissing, resource=idle[0] if idle else vpc,
-        message=f"No active peering joins {table.vpc} and {vpc.id}{state}.",
-        evidence=(Evidence(view.gid(vpc), cidrs),),
-        disposition=Disposition.NO_ROUTE,
-    )  # fmt: skip
-
-
 def _over_peering(
     passing: Passing, interface: Interface, table: RouteTable, route: Route, hop: NextHop,
     address: Address,
@@ -483,7 +261,7 @@ def _over_peering(
     if peering is None:
         if not view.state.complete:
             return Elsewhere(f"{hop}, which was not read")
-        return _lost(
+        return lost(
             view, table, route, CloudRouteNexthopGone, f"leads to {hop}, which does not exist"
         )
     passing.enter(peering)

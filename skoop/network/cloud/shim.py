@@ -45,12 +45,17 @@ class TreeShim:
         self._cloud = cloud
         self._inventory = inventory
         self._again: dict[str, Resource | None] = {}
-        self.view = self._view(CloudState(Tree(cloud.dialect.platform)))
+        self._read = Tree(cloud.dialect.platform)
+        self.view = self._view(CloudState(self._read))
 
     def prepare(self, scope: Scope) -> Preparation:
         """See `InfraShim.prepare`. What the provider does not look at is said every time."""
         state = self._cloud.source.state(scope)
-        self._again = {}
+        if state.tree is not self._read:
+            self._read, self._again = state.tree, {}
+        for fresh in self._again.values():  # what was asked again for an earlier question
+            if fresh is not None and state.tree.find(type(fresh), fresh.id) != fresh:
+                state = _with(state, fresh)
         self.view = self._view(state)
         platform = self._cloud.dialect.platform
         notes = [

@@ -8,8 +8,9 @@ from msgspec.structs import replace
 
 from skoop.diagnose.passage import Passage, Passages, Reached
 from skoop.findings.cloud.nat import CloudNatNoPublicIp
+from skoop.infra.capability import Capability
 from skoop.infra.decide.nat import is_private
-from skoop.infra.resources import Interface, LoadBalancer, NatGateway, Resource, RouteTable
+from skoop.infra.resources import Interface, LoadBalancer, Resource, RouteTable
 from skoop.infra.resources import Way as Direction
 from skoop.model.disposition import Disposition
 from skoop.model.kube import Address
@@ -187,6 +188,8 @@ class Travel:
 
     def knows(self, source: Address, destination: Address) -> bool:
         """Whether packets between two addresses, the source outside, meet something here."""
+        if not self.view.looks(Capability.INSTANCES):
+            return False
         if self._is_ours(destination) or self._is_own_service(source):
             return True
         sender = self.view.at(source)
@@ -224,9 +227,8 @@ class Travel:
         view = self.view
         if view.balancer_at(address) is not None or view.public_at(address) is not None:
             return True
-        gateways = view.tree.all(NatGateway)
-        return view.tree.eip_at(address) is not None or any(
-            address in each.addresses for each in gateways
+        return view.eip_at(address) is not None or any(
+            address in each.addresses for each in view.gateways()
         )
 
     def _is_own_service(self, address: Address) -> bool:

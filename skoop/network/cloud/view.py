@@ -8,9 +8,11 @@ from skoop.infra.capability import Capability
 from skoop.infra.decide.groups import NOBODY, Peers
 from skoop.infra.dialect import Dialect
 from skoop.infra.resources import (
+    Eip,
     Instance,
     Interface,
     LoadBalancer,
+    NatGateway,
     NetworkAcl,
     PrefixList,
     Resource,
@@ -61,8 +63,9 @@ class View:
         return self._nodes.get(interface.instance, "")
 
     def interface(self, node: str, mac: str, addresses: tuple[Address, ...]) -> Interface | None:
-        """A node's interface: by MAC, else by an address, else its primary one."""
-        instance = self.instance(node)
+        """A node's interface: by MAC, else by an address, else its primary one; None as well when
+        instances could not be asked for."""
+        instance = self.instance(node) if self.looks(Capability.INSTANCES) else None
         own = self.tree.interfaces_of(instance) if instance is not None else ()
         for each in own:
             if mac and each.mac.lower() == mac.lower():
@@ -88,6 +91,8 @@ class View:
 
     def public_at(self, address: Address) -> tuple[Interface, Address] | None:
         """The interface that a public address stands for, and its private address."""
+        if not self.looks(Capability.PUBLIC_ADDRESSES):
+            return None
         for each in self.tree.all(Interface):
             for public in each.publics:
                 if public.public == address:
@@ -139,6 +144,14 @@ class View:
             each for each in interface.groups if self.tree.find(SecurityGroup, each) is None
         )
 
+    def eip_at(self, address: Address) -> Eip | None:
+        """The EIP with an address."""
+        return self.tree.eip_at(address) if self.looks(Capability.PUBLIC_ADDRESSES) else None
+
+    def gateways(self) -> tuple[NatGateway, ...]:
+        """The NAT gateways, as far as they can be judged."""
+        return self.tree.all(NatGateway) if self.looks(Capability.NAT) else ()
+
     def prefix_list(self, id_: str) -> PrefixList | None:
         """A prefix list, as far as they can be judged."""
         if not self.looks(Capability.PREFIX_LISTS):
@@ -159,6 +172,8 @@ class View:
 
     def balancer_at(self, address: Address) -> LoadBalancer | None:
         """The load balancer with an address."""
+        if not self.looks(Capability.LOAD_BALANCERS):
+            return None
         found = (each for each in self.tree.all(LoadBalancer) if address in each.addresses)
         return next(found, None)
 

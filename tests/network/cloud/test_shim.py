@@ -16,6 +16,7 @@ from skoop.model.diagnosis import Diagnosis, PathNodeKind
 from skoop.model.disposition import Direction
 from skoop.model.kube import ServicePort
 from skoop.model.request import Overrides, Request
+from skoop.network import cloud as network_cloud
 from skoop.report.emulated import without_emulated
 from tests.diagnose.worlds import change, cluster, with_rules
 from tests.netstack.builders import iptables
@@ -33,6 +34,7 @@ from tests.network.cloud.kit import (
     with_part,
     without_part,
 )
+from tests.network.cloud.test_situations import CASES
 
 RULES = ("security_groups", "sg-1", "rules")
 PLAIN = Overrides(network_plugin="kindnet")
@@ -47,11 +49,44 @@ def why(found: Diagnosis, what: str) -> str:
 def test_what_cannot_be_asked_is_said(area: Capability, tmp_path: Path) -> None:
     """Each area in turn: the reason is in the answer, and the rest is diagnosed."""
     found = ask(tmp_path, changed(lambda d: d.update(forbidden=[area.value])), "a1", "b1")
-    expected = "Forbidden: grant testcloud:ReadFile"
-    if area not in kit.provider().capabilities:
-        expected = "its provider does not look at them"
-    assert why(found, f"{area.value} of TestCloud") == expected
+    assert why(found, f"{area.value} of TestCloud") == "Forbidden: grant testcloud:ReadFile"
     assert found.verdict.value == "reachable"
+
+
+OF_AREA = {
+    Capability.INSTANCES: "instance stopped",
+    Capability.SOURCE_CHECK: "source check",
+    Capability.ROUTES: "black hole",
+    Capability.PEERINGS: "peering not active",
+    Capability.SECURITY_GROUPS: "no ingress rule",
+    Capability.NETWORK_ACLS: "ACL in",
+    Capability.NAT: "no SNAT entry for the node",
+    Capability.PUBLIC_ADDRESSES: "EIP bound to nothing",
+    Capability.LOAD_BALANCERS: "balancer inactive",
+}
+"""A situation of each area that stops packets by itself."""
+
+
+@pytest.mark.parametrize("area", OF_AREA)
+def test_what_a_provider_does_not_look_at_is_not_judged(
+    area: Capability, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list of capabilities is what drives the checks: without one its finding is gone, and
+    the answer says that it was not looked at."""
+    changes, ends, cause, *_ = CASES[OF_AREA[area]]
+    left = tuple(each for each in Capability if each is not area)
+    monkeypatch.setattr(type(kit.provider()), "capabilities", left)
+    found = ask(tmp_path, changed(*changes), ends[0], ends[1], int(ends[2]))
+    assert cause not in [each.name for each in found.suspicions]
+    assert why(found, f"{area.value} of TestCloud") == "its provider does not look at them"
+
+
+def test_every_area_is_judged_somewhere() -> None:
+    """Prefix lists only leave rules open, and subscriptions only give remarks."""
+    rest = {Capability.PREFIX_LISTS, Capability.SUBSCRIPTIONS}
+    assert set(Capability) == set(OF_AREA) | rest
+    code = "".join(path.read_text() for path in Path(network_cloud.__file__).parent.glob("*.py"))
+    assert [each for each in Capability if f"Capability.{each.name}" not in code] == []
 
 
 def test_a_gap_is_never_a_finding(tmp_path: Path) -> None:
@@ -276,3 +311,12 @@ def test_a_node_that_is_no_machine_of_the_cloud(tmp_path: Path) -> None:
     found = ask(tmp_path, document, "k1", "k2")
     assert found.verdict.value == "reachable"
     assert why(found, "the cloud under node k1")
+
+
+def test_what_was_mended_stays_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second question of a session is answered from what the first one learned."""
+    seen = _changing(monkeypatch, changed())
+    asking = session(changed(without_part(*RULES, "nodes", "web")), tmp_path)
+    request = Request(src="node/k1", dst="node/k2", port=80, overrides=PLAIN)
+    verdicts = [asking.diagnose(request).verdict.value for _ in range(2)]
+    assert (verdicts, seen) == (["reachable", "reachable"], [2])
