@@ -24,8 +24,9 @@ from skoop.report.words import ARRIVED, LEFT, full_name, some
 
 MAX_LANES = 6
 
-_Media = Mapping[tuple[str, str, str, str], str]
-"""What carries a packet, by the path nodes and devices it goes between."""
+_Media = Mapping[tuple[str, str, str, str, bool], str]
+"""What carries a packet, by the path nodes and devices it goes between, and whether it is in a
+tunnel: one cable takes both kinds."""
 _TOLD = ("encap", "bridge")
 """Kinds of steps whose detail tells by itself what became of the packet."""
 
@@ -95,7 +96,10 @@ class Lane(Struct, frozen=True):
 
 def lanes(result: ResultDoc) -> tuple[Lane, ...]:
     """What fails first, then by share."""
-    media = {(one.source, one.target, one.oif, one.iif): one.type for one in result.path.links}
+    media = {
+        (one.source, one.target, one.oif, one.iif, one.encap is not None): one.type
+        for one in result.path.links
+    }
     branches: dict[int, list[TraceDoc]] = {}
     for trace in result.traces:
         branches.setdefault(trace.branch, []).append(trace)
@@ -203,9 +207,10 @@ def _socket(ip: str, port: int | None) -> str:
 
 
 def _link(here: HopDoc, there: HopDoc, media: _Media) -> Link:
-    medium = media.get((here.node, there.node, here.oif, there.iif), "link")
     packet = there.packet_in
     outer = packet if packet.inner else None
+    key = (here.node, there.node, here.oif, there.iif, outer is not None)
+    medium = media.get(key, "link")
     return Link(medium, here.oif, there.iif, packet.inner or packet, outer)
 
 
