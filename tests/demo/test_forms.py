@@ -1,7 +1,7 @@
 """Every form of a report over every demo: `UPDATE_GOLDEN=1 pytest tests/demo/test_forms.py`.
 
-What a person reads is kept as it is. The long forms (JSON, the HTML page) are kept as digests: their
-parts are in the others.
+What a person reads is kept as it is. The long forms (JSON, the HTML page) are kept as digests:
+their parts are in the others.
 """
 
 from __future__ import annotations

@@ -138,6 +138,7 @@ class Lab:
             rules=_eni_rules(number) if self.terway else (),
             sockets=(listen("tcp *:22"), listen("udp *:53")),
             rulesets=(self._rules(name),),
+            sysctls={"net.bridge.bridge-nf-call-iptables": "1"},
         )
 
     def _pod_links(self, number: int) -> tuple[Link, ...]:
