@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import runpy
 from functools import wraps
 from pathlib import Path
@@ -39,6 +40,18 @@ class NamedFindings:
         print(f"\nNo test brings about: {', '.join(missing)}")
         if session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_collection_finish() -> None:
+    """What collection has made stays: without this each full collection walks it again, and in a
+    long run those pauses are longer than what the lab waits for an answer."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _short_pauses() -> None:
+    gc.freeze()
 
 
 def pytest_configure(config: pytest.Config) -> None:
