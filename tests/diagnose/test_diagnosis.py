@@ -6,11 +6,15 @@ from __future__ import annotations
 import msgspec
 import networkx
 import pytest
+from msgspec.structs import replace
 
+from skoop.model.address import parse_ip
 from skoop.model.diagnosis import Diagnosis, PathNodeKind
 from skoop.model.disposition import Direction, Disposition, Level, Result, Verdict
+from skoop.model.kube import build_inventory
+from skoop.model.request import Overrides, Request
 from skoop.report.convert import to_document
-from tests.diagnose.diagnosed import diagnose
+from tests.diagnose.diagnosed import diagnose, inventory, session
 from tests.diagnose.test_conversation_faults import FAULTS, broken
 from tests.diagnose.worlds import B1, K1, K2, change, cluster, with_link, with_rules
 from tests.netstack.builders import iptables
@@ -70,6 +74,24 @@ def test_the_cause_is_named_first(fault: str) -> None:
     assert first.evidence
     assert all(item.source and item.text for item in first.evidence)
     assert first.message.rstrip(".").lower() in made.summary.lower()
+
+
+def test_a_missing_route_of_ipv6_is_named_as_such() -> None:
+    known = inventory()
+    pods = [
+        replace(each, ips=(parse_ip(f"fd44:{each.node[1]}::{int(each.name[1]) + 1}"),))
+        for each in known.pods
+    ]
+    dual = build_inventory(nodes=known.nodes, pods=pods)
+    request = Request(
+        src="pod/t/a1", dst="pod/t/b1", port=80, overrides=Overrides(network_plugin="kindnet")
+    )
+    made = session(cluster(), dual).diagnose(request)
+    assert made.verdict is Verdict.UNREACHABLE
+    assert (made.suspicions[0].name, made.suspicions[0].where.name) == ("v6-route-missing", "k1")
+    assert "v6-route-missing" not in {
+        one.name for one in diagnose(cluster(), "a1", "b1").suspicions
+    }
 
 
 BLOCKED = {
