@@ -34,9 +34,8 @@ class NamedFindings:
         Finding.suspect = classmethod(suspect)  # type: ignore[method-assign,assignment]
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        missing = sorted(
-            one.name for one in TOLD() - self.named if f'"{one.name}"' not in _lab_catalogue()
-        )
+        drawn = _lab_catalogue()
+        missing = sorted(one.name for one in TOLD() - self.named if f'"{one.name}"' not in drawn)
         if session.testscollected < ENOUGH or session.config.option.keyword or not missing:
             return
         print(f"\nNo test brings about: {', '.join(missing)}")

@@ -13,6 +13,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from skoop.errors import UsageError
+from skoop.model.request import Request
 
 
 class Demo(Struct, frozen=True, kw_only=True):
@@ -27,6 +28,12 @@ class Demo(Struct, frozen=True, kw_only=True):
     port: int | str | None = None
     protocol: str = "tcp"
     size: int = 0
+
+    def request(self) -> Request:
+        """The question it is shown with."""
+        return Request(
+            src=self.src, dst=self.dst, port=self.port, protocol=self.protocol, size=self.size
+        )
 
     @contextmanager
     def path(self) -> Iterator[Path]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import structs
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from skoop.cluster.detect import Overrides as Detection
 from skoop.cluster.resolve import (
@@ -73,7 +72,7 @@ class Session:
         def connect(target: str) -> Diagnosis:
             text = f"[{target}]" if target.count(":") > 1 and port else target
             dst = f"{text}:{port}" if port else target
-            case = _case(structs.replace(request, dst=dst), network.cluster, self._lookup)
+            case = _case(replace(request, dst=dst), network.cluster, self._lookup)
             return network.diagnose(case)
 
         return diagnose_name(network.cluster, source, name, request.protocol, walk, connect)
@@ -87,7 +86,7 @@ class Session:
 
 def detection(overrides: Overrides) -> Detection:
     """What the user knows better, as detection takes it."""
-    return Detection(**structs.asdict(overrides))
+    return Detection(**asdict(overrides))
 
 
 def _resolver(request: Request, cluster: Cluster, lookup: Lookup) -> Resolver:
@@ -132,10 +131,10 @@ def asked_from(source: Target, destination: Target) -> Target:
         said = f"{destination.endpoint} is asked for at its ClusterIP; outside it is {text}"
         return replace(destination, assumptions=(*destination.assumptions, said))
     said = f"from outside, {destination.endpoint} is asked for at {text}"
-    return structs.replace(
+    return replace(
         destination,
         ips=outside,
-        endpoint=structs.replace(destination.endpoint, ip=text),
+        endpoint=replace(destination.endpoint, ip=text),
         assumptions=(*destination.assumptions, said),
     )
 

@@ -9,21 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from skoop.demo import Demo
-from skoop.model.request import Request
-
 ROOT = str(Path(__file__).resolve().parents[2])
 if ROOT not in sys.path:
     sys.path.insert(0, ROOT)
 
 GOLDEN = Path(__file__).parent / "golden"
-
-
-def asked(demo: Demo) -> Request:
-    """The question that a demo is shown with."""
-    return Request(
-        src=demo.src, dst=demo.dst, port=demo.port, protocol=demo.protocol, size=demo.size
-    )
 
 
 @pytest.fixture

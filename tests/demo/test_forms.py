@@ -20,7 +20,7 @@ from skoop.report.convert import to_document
 from skoop.report.document import ResultDoc
 from skoop.report.options import Detail, RenderOptions
 from skoop.snapshot import load
-from tests.demo.conftest import GOLDEN, asked
+from tests.demo.conftest import GOLDEN
 
 DIGESTS = GOLDEN / "digests.json"
 LONG = ("json", "html")
@@ -33,7 +33,7 @@ def results() -> dict[str, ResultDoc]:
     found = {}
     for demo in demos():
         with demo.path() as path:
-            found[demo.name] = to_document(Session.open(load(path)).diagnose(asked(demo)))
+            found[demo.name] = to_document(Session.open(load(path)).diagnose(demo.request()))
     return found
 
 

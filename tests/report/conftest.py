@@ -27,7 +27,6 @@ from skoop.model.diagnosis import (
 )
 from skoop.model.disposition import Direction, Disposition, Result, Verdict
 from skoop.model.packet import EPHEMERAL, Packet, Proto
-from skoop.model.request import Request
 from skoop.model.trace import Evidence, Hop, Step, StepKind, Trace
 from skoop.network.session import Session
 from skoop.report.convert import to_document
@@ -310,8 +309,5 @@ def demo_results() -> dict[str, ResultDoc]:
 
 
 def _told(demo: Demo) -> Diagnosis:
-    request = Request(
-        src=demo.src, dst=demo.dst, port=demo.port, protocol=demo.protocol, size=demo.size
-    )
     with demo.path() as path:
-        return Session.open(load(path)).diagnose(request)
+        return Session.open(load(path)).diagnose(demo.request())
