@@ -13,6 +13,8 @@ from typing import Any
 from tests.e2e import binaries
 
 NAMESPACE = "e2e"
+COLLECTORS = "app.kubernetes.io/managed-by=skoop"
+"""The label of what skoop made."""
 Object = dict[str, Any]
 
 
@@ -76,6 +78,11 @@ def ready(pods: str = "") -> bool:
     """Whether all pods of the tests' namespace (those of a label selector) are ready."""
     listed = get("pods", *(("-l", pods) if pods else ()))["items"]
     return bool(listed) and all(_is_ready(pod) for pod in listed)
+
+
+def collectors() -> list[str]:
+    """Pods that skoop made, anywhere."""
+    return [each["metadata"]["name"] for each in get("pods", "-A", "-l", COLLECTORS)["items"]]
 
 
 def _is_ready(pod: Object) -> bool:

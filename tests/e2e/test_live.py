@@ -15,27 +15,13 @@ import pytest
 
 from tests.e2e import kube
 from tests.e2e.command import SKOOP, environment
+from tests.e2e.kube import COLLECTORS, collectors
 from tests.e2e.site import Site
 
-COLLECTORS = "app.kubernetes.io/managed-by=skoop"
 MOST_REQUESTS = 25
 MOST_TIMES = 1.5
 """How much longer the whole may take than its slowest collector and one round of lists."""
 _QUESTION = ("diagnose", "e2e/client", "e2e/far", "-p", "8080")
-
-
-def collectors() -> list[str]:
-    """Pods that skoop made, anywhere."""
-    return [each["metadata"]["name"] for each in kube.get("pods", "-A", "-l", COLLECTORS)["items"]]
-
-
-@pytest.fixture(autouse=True)
-def _tidy(cluster: Site) -> Iterator[None]:
-    assert collectors() == []
-    yield
-    left = collectors()
-    kube.kubectl("delete", "pods", "-A", "-l", COLLECTORS, "--now")
-    assert left == []
 
 
 @contextmanager
