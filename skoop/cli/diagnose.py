@@ -223,11 +223,9 @@ def demo(
 ) -> None:
     """Diagnose a broken cluster that is shipped with skoop; without a NAME list them (-o json)."""
     if not name:
-        from skoop.cli.output import write_list
-        from skoop.demo import demos
+        from skoop.cli.demos import write_demos
 
-        rows: list[dict[str, object]] = [{"name": one.name, "shows": one.shows} for one in demos()]
-        write_list(_list_format(output), ("name", "shows"), rows)
+        write_demos(_list_format(output))
         return
     from skoop.cli.output import Shown
     from skoop.cli.query import State

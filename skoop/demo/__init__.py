@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 from importlib import resources
 from pathlib import Path
 
@@ -16,11 +17,24 @@ from skoop.errors import UsageError
 from skoop.model.request import Request
 
 
+class Family(Enum):
+    """What demos are about, as the list groups them."""
+
+    NODES = "From node to node"
+    PODS = "Pods and their links"
+    SERVICES = "Services"
+    DNS = "Names (DNS)"
+    POLICIES = "Firewalls and policies"
+    CALICO = "Calico"
+    CLOUD = "Clouds"
+
+
 class Demo(Struct, frozen=True, kw_only=True):
     """A snapshot and the question it is shown with. `shows` is one line for the list; `file` lies
     in this folder; `size` is the payload in bytes (0: a first packet)."""
 
     name: str
+    family: Family
     shows: str
     file: str
     src: str
@@ -45,6 +59,7 @@ class Demo(Struct, frozen=True, kw_only=True):
 DEMOS = (
     Demo(
         name="fdb-missing",
+        family=Family.NODES,
         shows="Every third connection to a Service hangs: flannel's tunnel lacks an entry.",
         file="fdb-missing.tar.gz",
         src="pod/default/cli",
@@ -53,6 +68,7 @@ DEMOS = (
     ),
     Demo(
         name="policy-rule",
+        family=Family.NODES,
         shows="The routes are right, and a policy rule comes before them.",
         file="policy-rule.tar.gz",
         src="pod/default/cli3",
@@ -60,23 +76,8 @@ DEMOS = (
         port=80,
     ),
     Demo(
-        name="foreign-firewall",
-        shows="iptables lets a packet pass, and a table of somebody else's drops it.",
-        file="foreign-firewall.tar.gz",
-        src="node/k1",
-        dst="svc/shop/web",
-        port=80,
-    ),
-    Demo(
-        name="masquerade-missing",
-        shows="A NodePort answers only when the pod is on the node that was asked.",
-        file="masquerade-missing.tar.gz",
-        src="172.30.0.250",
-        dst="node/k3",
-        port=30080,
-    ),
-    Demo(
         name="rp-filter",
+        family=Family.NODES,
         shows="Packets arrive by the tunnel, replies would leave by the NIC: rp_filter drops.",
         file="rp-filter.tar.gz",
         src="pod/default/cli",
@@ -85,6 +86,7 @@ DEMOS = (
     ),
     Demo(
         name="mtu",
+        family=Family.NODES,
         shows="Connections open and then hang: large packets vanish without a word.",
         file="mtu.tar.gz",
         src="pod/default/cli",
@@ -93,23 +95,8 @@ DEMOS = (
         size=20000,
     ),
     Demo(
-        name="dead-endpoint",
-        shows="kube-proxy still sends some connections to a pod that is gone.",
-        file="dead-endpoint.tar.gz",
-        src="pod/default/cli",
-        dst="svc/shop/web",
-        port=80,
-    ),
-    Demo(
-        name="nft-map",
-        shows="kube-proxy in nftables mode: the Service is missing from a verdict map.",
-        file="nft-map.tar.gz",
-        src="pod/default/cli",
-        dst="svc/shop/web",
-        port=80,
-    ),
-    Demo(
         name="wrong-mac",
+        family=Family.NODES,
         shows="A node holds a permanent neighbour entry that leads to nobody.",
         file="wrong-mac.tar.gz",
         src="pod/default/cli",
@@ -118,6 +105,7 @@ DEMOS = (
     ),
     Demo(
         name="veth-detached",
+        family=Family.PODS,
         shows="A pod runs and is ready, and its link is no longer a port of the bridge.",
         file="veth-detached.tar.gz",
         src="172.30.0.250",
@@ -126,6 +114,7 @@ DEMOS = (
     ),
     Demo(
         name="pod-routes",
+        family=Family.PODS,
         shows="A pod has lost its routes: it reaches nothing, not even its DNS server.",
         file="pod-routes.tar.gz",
         src="pod/default/cli3",
@@ -134,10 +123,56 @@ DEMOS = (
         protocol="udp",
     ),
     Demo(
+        name="masquerade-missing",
+        family=Family.SERVICES,
+        shows="A NodePort answers only when the pod is on the node that was asked.",
+        file="masquerade-missing.tar.gz",
+        src="172.30.0.250",
+        dst="node/k3",
+        port=30080,
+    ),
+    Demo(
+        name="dead-endpoint",
+        family=Family.SERVICES,
+        shows="kube-proxy still sends some connections to a pod that is gone.",
+        file="dead-endpoint.tar.gz",
+        src="pod/default/cli",
+        dst="svc/shop/web",
+        port=80,
+    ),
+    Demo(
+        name="nft-map",
+        family=Family.SERVICES,
+        shows="kube-proxy in nftables mode: the Service is missing from a verdict map.",
+        file="nft-map.tar.gz",
+        src="pod/default/cli",
+        dst="svc/shop/web",
+        port=80,
+    ),
+    Demo(
         name="bridge-bypass",
+        family=Family.SERVICES,
         shows="A Service works from other nodes, and not from a pod beside the backend.",
         file="bridge-bypass.tar.gz",
         src="pod/default/cli",
+        dst="svc/shop/web",
+        port=80,
+    ),
+    Demo(
+        name="dns-udp",
+        family=Family.DNS,
+        shows="A firewall on one node rejects lookups: the Service's name does not resolve there.",
+        file="dns-udp.tar.gz",
+        src="pod/default/cli",
+        dst="dns:web.shop",
+        port=80,
+    ),
+    Demo(
+        name="foreign-firewall",
+        family=Family.POLICIES,
+        shows="iptables lets a packet pass, and a table of somebody else's drops it.",
+        file="foreign-firewall.tar.gz",
+        src="node/k1",
         dst="svc/shop/web",
         port=80,
     ),
@@ -145,7 +180,7 @@ DEMOS = (
 
 
 def demos() -> tuple[Demo, ...]:
-    """Every demo, in the order of the list."""
+    """Every demo, family by family, in the order of the list."""
     return DEMOS
 
 

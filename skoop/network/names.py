@@ -97,7 +97,8 @@ def diagnose_name(
     causes = (*_of_lookups(naming, lookups), *causes)
     failed = _why_failed(naming, lookups, causes)
     if failed:
-        return _unresolved(source, name, protocol, failed, causes, notes)
+        answer = _unresolved(source, naming, protocol, failed, causes)
+        return replace(_with_way(answer, lookups), not_checked=notes)
     found = naming.found
     if found is None:
         about_outside = connect(name)
@@ -143,7 +144,8 @@ def _of_lookups(naming: Naming, lookups: tuple[Diagnosis, ...]) -> tuple[Suspici
         if each.verdict in (Verdict.REACHABLE, Verdict.UNKNOWN):
             continue
         named = blocked_lookup(naming, each)
-        told = [*([named] if named else []), *(one for one in each.suspicions if one.blocking)]
+        blocking = [one for one in each.suspicions if one.blocking]
+        told = [named, *blocking[1:]] if named else blocking
         found += [replace(one, blocking=one.blocking and not reached) for one in told]
     return tuple({(one.code, one.where): one for one in reversed(found)}.values())[::-1]
 
@@ -165,24 +167,44 @@ def _why_failed(
 
 
 def _unresolved(
-    source: Target,
-    name: str,
-    protocol: str,
-    why: str,
-    causes: tuple[Suspicion, ...],
-    notes: tuple[NotChecked, ...],
+    source: Target, naming: Naming, protocol: str, why: str, causes: tuple[Suspicion, ...]
 ) -> Diagnosis:
-    destination = Endpoint(kind=EndpointKind.EXTERNAL, name=name)
-    blocking = sorted(causes, key=lambda one: not one.blocking)
     return Diagnosis(
         verdict=Verdict.UNREACHABLE,
         source=source.endpoint,
-        destination=destination,
+        destination=_meant(naming),
         protocol=protocol,
-        summary=f"{source.endpoint} cannot resolve {name}: {why}.",
+        summary=f"{source.endpoint} cannot resolve {naming.name}: {why}.",
         outcomes=(BranchOutcome(weight=1.0, result=Result.UNREACHABLE),),
-        suspicions=tuple(blocking),
-        not_checked=notes,
+        suspicions=tuple(sorted(causes, key=lambda one: not one.blocking)),
+    )
+
+
+def _meant(naming: Naming) -> Endpoint:
+    """What would be connected to: the Service that has the name, else the bare name."""
+    service = naming.found.service if naming.found else None
+    if service is None:
+        return Endpoint(kind=EndpointKind.EXTERNAL, name=naming.name)
+    ip = format_ip(*service.cluster_ips[0]) if service.cluster_ips else ""
+    return Endpoint(
+        kind=EndpointKind.SERVICE, name=service.name, namespace=service.namespace, ip=ip
+    )
+
+
+def _with_way(answer: Diagnosis, lookups: tuple[Diagnosis, ...]) -> Diagnosis:
+    """With the way of the lookup that got furthest down the list of servers, where none arrives:
+    it is all that happens of this connection."""
+    if not lookups or any(each.verdict is not Verdict.UNREACHABLE for each in lookups):
+        return answer
+    last = lookups[-1]
+    asked = f"the lookup at {last.destination.ip} ({last.protocol} port 53)"
+    return replace(
+        answer,
+        summary=f"{answer.summary} The path is that of {asked}.",
+        path=last.path,
+        traces=last.traces,
+        outcomes=last.outcomes,
+        assumptions=last.assumptions,
     )
 
 

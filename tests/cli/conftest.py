@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
 
@@ -46,9 +46,9 @@ class FakeSession:
 
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch) -> type[FakeSession]:
-    module = ModuleType("skoop.network.session")
-    module.Session = FakeSession  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "skoop.network.session", module)
+    # What keeps the real one by name is loaded before.
+    import_module("skoop.network.live")
+    monkeypatch.setattr("skoop.network.session.Session", FakeSession)
     return FakeSession
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from skoop.cli.batch import run_batch
-from skoop.demo import Demo
+from skoop.demo import Demo, Family
 from skoop.model.request import Overrides, Request
 
 
@@ -198,8 +198,8 @@ def test_batch_of_nothing(tmp_path: Path) -> None:
 
 
 SHOWN = Demo(
-    name="lost", shows="A lost thing.", file="__init__.py", src="a", dst="unreachable", port=53,
-    protocol="udp",
+    name="lost", family=Family.DNS, shows="A lost thing.", file="__init__.py", src="a",
+    dst="unreachable", port=53, protocol="udp",
 )  # fmt: skip
 
 
@@ -229,8 +229,10 @@ def test_demo_formats(run, a_demo) -> None:
 
 def test_demo_list(run, a_demo) -> None:
     listed = json.loads(run("demo", "-o", "json").out)
-    assert listed == [{"name": "lost", "shows": "A lost thing."}]
-    assert "A lost thing." in run("demo").out
+    assert listed == [{"name": "lost", "family": "Names (DNS)", "shows": "A lost thing."}]
+    text = run("demo").out
+    assert text.startswith("Names (DNS)\n  lost  A lost thing.\n")
+    assert "skoop demo lost -v" in text
 
 
 def test_demo_list_has_two_formats(run, a_demo) -> None:

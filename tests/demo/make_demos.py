@@ -39,6 +39,7 @@ FROM = {
     "veth-detached": "veth-detached",
     "pod-routes": "pod-no-routes",
     "bridge-bypass": "bridge-nf-call-0",
+    "dns-udp": "output-reject-udp53",
 }
 """Demo -> the recording it is made from."""
 

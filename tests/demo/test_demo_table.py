@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import pytest
 
 from skoop.demo import demos, find_demo
@@ -10,6 +12,11 @@ from skoop.errors import UsageError
 
 def test_names_are_unique() -> None:
     assert len({one.name for one in demos()}) == len(demos())
+
+
+def test_families_stand_together() -> None:
+    families = [family for family, _ in groupby(demos(), lambda one: one.family)]
+    assert len(set(families)) == len(families)
 
 
 def test_every_file_is_there() -> None:

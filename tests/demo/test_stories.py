@@ -28,6 +28,7 @@ STORIES = {
     "veth-detached": ("partial", "bridge-port-unattached", "k2"),
     "pod-routes": ("unreachable", "pod-default-route-missing", "default/cli3"),
     "bridge-bypass": ("partial", "bridge-nf-call-off", "k1"),
+    "dns-udp": ("unreachable", "policy-blocks-53", "default/cli"),
 }
 MAX_BYTES = 60_000
 

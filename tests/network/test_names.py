@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from skoop.errors import EndpointError
 from skoop.model.diagnosis import Diagnosis
-from skoop.model.disposition import Verdict
+from skoop.model.disposition import Disposition, Result, Verdict
 from skoop.model.request import Request
 from skoop.network.session import Session
 from tests.scenarios import corpus
@@ -70,8 +70,11 @@ def test_a_rule_against_port_53() -> None:
     """k1 rejects UDP to port 53 of CoreDNS (injected in the recorded cluster)."""
     found = diagnose(corpus.session("output-reject-udp53"), "default/cli", "dns:web.shop")
     assert found.verdict is Verdict.UNREACHABLE
-    assert codes(found)[0] == "policy-blocks-53"
+    assert codes(found) == ["policy-blocks-53"]
     assert "53" in found.suspicions[0].evidence[0].text
+    assert str(found.destination) == "service shop/web"
+    assert {each.result for each in found.outcomes} == {Result.REFUSED}
+    assert {each.disposition for each in found.traces} >= {Disposition.REJECTED}
 
 
 def _policy(policy: str, **config: Any) -> Callable[[list[Objects]], None]:
