@@ -26,8 +26,8 @@ from skoop.netstack.conntrack import new_connection
 from skoop.netstack.iptables import parse, read_ruleset
 from skoop.netstack.netfilter import AddressType, FibAnswer, Hook, View
 
-READ_SECONDS, MEMORY_MB, PEER_SHARE = 1 / 50
-PACKET_SECONDS = 2.0, 400.0, 0.002
+READ_SECONDS, MEMORY_MB, PACKET_SECONDS = 2.0, 400.0, 0.002
+PEER_SHARE = 1 / 50
 ENDPOINTS = 3
 
 HEAD = """*nat
