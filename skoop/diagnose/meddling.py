@@ -14,7 +14,7 @@ from skoop.diagnose.story import Row
 from skoop.diagnose.world import World
 from skoop.findings import conntrack, netfilter, pod
 from skoop.findings.base import Finding
-from skoop.model.disposition import Direction
+from skoop.model.disposition import Direction, Result
 from skoop.model.trace import Evidence, Hop, StepKind
 from skoop.plugin.base import Expectation
 
@@ -41,7 +41,7 @@ def meddlers(world: World, rows: Iterable[Row]) -> tuple[Expectation, ...]:
                 for place, rule, effect in _acts(hop):
                     key = (hop.node, place, rule)
                     if key not in found:
-                        made = _expectation(world, hop, trace.direction, place, rule, effect)
+                        made = _expectation(world, row, hop, trace.direction, place, rule, effect)
                         if made is not None:
                             found[key] = made
     return tuple(found.values())
@@ -57,16 +57,21 @@ def _acts(hop: Hop) -> Iterator[tuple[str, str, str]]:
 
 
 def _expectation(
-    world: World, hop: Hop, direction: Direction, place: str, rule: str, effect: str
+    world: World,
+    row: Row,
+    hop: Hop,
+    direction: Direction,
+    place: str,
+    rule: str,
+    effect: str,
 ) -> Expectation | None:
-    for word, finding, does in _EFFECTS:
+    for word, usual, does in _EFFECTS:
         if not effect.startswith(word):
             continue
+        finding = _called(word, usual, hop, row)
         namespace = world.stacks[hop.node].namespace
-        if without_rule(namespace, place, rule) is None:
+        if finding is None or without_rule(namespace, place, rule) is None:
             return None
-        if hop.node.startswith("pod/") and word in ("redirect", "dnat"):
-            finding = pod.SidecarRedirectBroken
         at = where(hop.node)
         engine, _, rest = place.partition(" ")
         suspicion = finding.suspect(
@@ -83,3 +88,13 @@ def _expectation(
             lambda changed: without_rule(changed, place, rule) or changed,
         )
     return None
+
+
+def _called(word: str, usual: type[Finding], hop: Hop, row: Row) -> type[Finding] | None:
+    """What to call a rule with this effect; None for a pod whose sidecar takes what is redirected
+    to it, as in every mesh that works."""
+    if not hop.node.startswith("pod/") or word not in ("redirect", "dnat"):
+        return usual
+    if row.result is not Result.OK:
+        return pod.SidecarRedirectBroken
+    return None if word == "redirect" else usual
