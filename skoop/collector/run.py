@@ -115,7 +115,7 @@ class Run:
     def _collect(self, node: str, made: list[str]) -> NodeDocument | NodeFailure:
         self._observe(NodeStarted(node))
         known = self._inventory.node(node)
-        why = obstacle(known, self._options.node_selector)
+        why = obstacle(node, self._inventory, self._options.node_selector)
         if not why:
             result = self._first_that_reads(node, made)
             if isinstance(result, NodeDocument):

@@ -36,10 +36,13 @@ def _identity(pod: Pod) -> str:
     return pod.annotations.get(_HASH, "") if _MIRROR in pod.annotations else pod.uid
 
 
-def obstacle(node: Node | None, selector: Mapping[str, str]) -> str:
-    """Why a pod on this node cannot be run at all, so that nobody waits for it; "" when it may."""
+def obstacle(name: str, inventory: Inventory, selector: Mapping[str, str]) -> str:
+    """Why a pod on this node cannot be run at all, so that nobody waits for it; "" when it may. A
+    node that may not be listed is tried."""
+    node = inventory.node(name)
     if node is None:
-        return "there is no such node"
+        listed = not any(each.what == "nodes" for each in inventory.absent)
+        return "there is no such node" if listed else ""
     if node.labels.get("kubernetes.io/os", "linux") != "linux":
         return f"it runs {node.labels['kubernetes.io/os']}, not Linux"
     missing = [f"{key}={value}" for key, value in selector.items() if node.labels.get(key) != value]

@@ -19,6 +19,7 @@ from skoop.collector.options import CollectorOptions
 from skoop.collector.packing import posix_cksum
 from skoop.collector.source import Gathered
 from skoop.errors import AccessError, UsageError
+from skoop.model.diagnosis import NotChecked
 from skoop.model.kube import Pod, PodContainer, build_inventory
 from skoop.model.progress import NodeFailed, NodeFinished, NodeStage, NodeStarted, Warned
 from tests.apiserver import Fault, verbs
@@ -263,6 +264,12 @@ def test_a_node_on_which_nothing_can_run_is_not_waited_for(live: Live, name: str
 def test_a_node_that_is_not_there(live: Live) -> None:
     (failure,) = live.collect("n9", inventory=build_inventory(nodes=[node("n1")])).failures
     assert failure.why == "there is no such node"
+
+
+def test_a_node_that_may_not_be_listed_is_tried(live: Live) -> None:
+    answer(live, "n1")
+    unseen = build_inventory(absent=[NotChecked("nodes", "the API server forbids it")])
+    assert names(live.collect("n1", inventory=unseen)) == ["n1"]
 
 
 def test_a_node_selector_leaves_nodes_out(live: Live) -> None:
