@@ -182,6 +182,16 @@ connections() {
         absent "conntrack -L"
     fi
 }
+# kube-proxy tells its mode to the node alone (its default metrics address).
+proxy_mode() {
+    WHERE=http://127.0.0.1:10249/proxyMode
+    if have curl; then TEXT=$(curl -sf -m 1 $WHERE 2>/dev/null) || return
+    elif have wget && have timeout; then TEXT=$(timeout 2 wget -q -O - $WHERE 2>/dev/null) || return
+    else return; fi
+    mark "out $WHERE"
+    printf "%s" "$TEXT"
+    mark "rc 0"
+}
 collect() {
     batch "-j -d" link addr "neigh show nud all" "neigh show proxy" nexthop
     LINKS=$OUT
@@ -201,6 +211,7 @@ collect() {
         run cat /proc/net/ip_vs
         run head -n 4096 /proc/net/ip_vs_conn
     fi
+    case $1 in host) proxy_mode ;; esac
     return 0
 }
 # In a pod found by its process: is it still the same one? $1 UID, $2 process.

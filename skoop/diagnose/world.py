@@ -15,11 +15,13 @@ _HOST = "node/"
 
 
 class Machine(Struct, frozen=True):
-    """What was collected of one node: its own namespace and those of its pods."""
+    """What was collected of one node: its own namespace and those of its pods, and the mode that
+    its kube-proxy says it works in ("" unknown)."""
 
     name: str
     host: Namespace
     pods: tuple[Namespace, ...] = ()
+    proxy_mode: str = ""
 
 
 class WireEnd(Enum):

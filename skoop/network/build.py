@@ -21,7 +21,7 @@ from skoop.netstack.state import Namespace
 from skoop.network.base import Collected, Context, InfraShim, Network
 from skoop.plugin.base import ClusterView
 from skoop.plugin.table import fallback, plugin_for
-from skoop.snapshot import NodeDocument, Snapshot, namespaces
+from skoop.snapshot import NodeDocument, Snapshot, namespaces, proxy_mode
 
 
 def read(snapshot: Snapshot) -> Collected:
@@ -77,7 +77,9 @@ def _machine(document: NodeDocument, cache: ReadCache) -> Machine | None:
             host = namespace
         else:
             pods.append(namespace)
-    return Machine(document.node, host, tuple(pods)) if host else None
+    if host is None:
+        return None
+    return Machine(document.node, host, tuple(pods), proxy_mode(document))
 
 
 def _missing_nodes(inventory: Inventory, machines: Mapping[str, Machine]) -> list[NotChecked]:
@@ -102,7 +104,8 @@ def build_network(context: Context, infra: InfraShim) -> Network:
     """Detect, choose the plugin, and wire. Raises UsageError for a bad override."""
     collected = context.collected
     hosts = {name: machine.host for name, machine in collected.machines.items()}
-    facts = detect(collected.inventory, hosts, overrides=context.overrides)
+    said = {name: each.proxy_mode for name, each in collected.machines.items() if each.proxy_mode}
+    facts = detect(collected.inventory, hosts, proxies=said, overrides=context.overrides)
     plugin = plugin_for(facts.cni.value)
     pods = {pod.id: pod for machine in collected.machines.values() for pod in machine.pods}
     view = ClusterView(collected.inventory, facts, hosts, pods)

@@ -7,6 +7,7 @@ from skoop.snapshot.document import (
     decode_document,
     encode_document,
     namespaces,
+    proxy_mode,
 )
 from skoop.snapshot.limits import Limits
 from skoop.snapshot.manifest import LeftOut, Manifest
@@ -28,6 +29,7 @@ __all__ = [
     "from_raw",
     "load",
     "namespaces",
+    "proxy_mode",
     "redact",
     "save",
 ]

@@ -14,6 +14,7 @@ from skoop.netstack.state import Namespace
 
 FORMAT = 1
 """Version of the document; a reader refuses a later one."""
+PROXY_MODE = "http://127.0.0.1:10249/proxyMode"
 
 
 class NamespaceKind(Enum):
@@ -29,7 +30,8 @@ class NamespaceDump(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `namespace`, `pod` and `uid` are Kubernetes' (empty for the host). `inode` is the namespace's
     number on its machine (0 unknown); `nsids` pairs the ids it uses for others with their inodes.
     `outputs` is keyed by the command as typed ("ip -j -d link"), by path for files
-    ("/proc/net/tcp"), and "sysctl" for settings as `key = value` lines.
+    ("/proc/net/tcp"), by address for what a program of the node says (PROXY_MODE), and "sysctl" for
+    settings as `key = value` lines.
     """
 
     kind: NamespaceKind
@@ -104,6 +106,15 @@ def namespaces(document: NodeDocument, *, cache: ReadCache | None = None) -> tup
     shared = cache or ReadCache()
     ordered = sorted(document.namespaces, key=lambda dump: dump.kind is not NamespaceKind.HOST)
     return tuple(_namespace(dump, document, shared) for dump in ordered)
+
+
+def proxy_mode(document: NodeDocument) -> str:
+    """The mode that the node's kube-proxy says it works in; "" when it was not asked or is silent
+    (cmd/kube-proxy/app/server.go, serveMetrics)."""
+    for dump in document.namespaces:
+        if dump.kind is NamespaceKind.HOST and PROXY_MODE in dump.outputs:
+            return dump.outputs[PROXY_MODE].stdout.strip()
+    return ""
 
 
 def _namespace(dump: NamespaceDump, document: NodeDocument, cache: ReadCache) -> Namespace:

@@ -232,6 +232,24 @@ def test_a_mode_that_no_node_shows(configured: str, nodes: list[str], expected: 
     assert bool(notes) is (configured != expected)
 
 
+@pytest.mark.parametrize(
+    ("configured", "said", "expected"),
+    [
+        ("iptables", {"k1": "nftables", "k2": "nftables"}, "nftables"),
+        ("iptables", {"k1": "nftables", "k2": "iptables"}, "iptables"),
+        ("", {"k1": "ipvs"}, "ipvs"),
+        ("", {"k1": "404 page not found"}, "iptables"),
+    ],
+    ids=str,
+)
+def test_a_mode_that_kube_proxy_says(configured: str, said: dict[str, str], expected: str) -> None:
+    """It is believed before what is on the nodes, which may be left from another mode."""
+    maps = [proxy_map(f"mode: {configured}")] if configured else []
+    hosts = {name: host_with("iptables") for name in said}
+    facts = detect(build_inventory(config_maps=maps), hosts, proxies=said)
+    assert facts.proxy_mode.value is ProxyMode(expected)
+
+
 K3S = Node(
     name="server",
     pod_cidrs=(parse_prefix("10.42.0.0/24"),),

@@ -43,14 +43,15 @@ def detect(
     inventory: Inventory,
     hosts: Mapping[str, Namespace],
     *,
+    proxies: Mapping[str, str] = {},
     overrides: Overrides = _NO_OVERRIDES,
 ) -> ClusterFacts:
     """Find out about a cluster.
 
-    `hosts` are the nodes' own network namespaces by node name, as far as collected. Raises
-    UsageError for an override that means nothing.
+    `hosts` are the nodes' own network namespaces by node name, as far as collected, and `proxies`
+    the modes that their kube-proxies say. Raises UsageError for an override that means nothing.
     """
-    proxy, proxy_notes = detect_proxy(inventory, hosts)
+    proxy, proxy_notes = detect_proxy(inventory, hosts, proxies)
     proxy = _override_proxy(proxy, overrides)
     flannel, flannel_notes = detect_flannel(inventory)
     flannel = _override_flannel(flannel, overrides)

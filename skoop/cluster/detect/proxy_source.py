@@ -24,16 +24,17 @@ Found = Fact[ProxyConfig]
 
 
 def detect_proxy(
-    inventory: Inventory, hosts: Mapping[str, Namespace]
+    inventory: Inventory, hosts: Mapping[str, Namespace], proxies: Mapping[str, str]
 ) -> tuple[Found, tuple[NotChecked, ...]]:
     """kube-proxy's configuration: a CNI that replaces it, its ConfigMap, its command line, its
-    distribution's, else only its mode from what is on the nodes.
+    distribution's, else only its mode, from what the kube-proxies say (`proxies`, by node) or from
+    what is on the nodes.
 
-    A mode of which no collected node shows a trace, while all of them show the same other one, is
-    not believed: kube-proxy has not read its configuration since.
+    A mode that no kube-proxy says, or of which no collected node shows a trace, while all say or
+    show the same other one, is not believed: kube-proxy has not read its configuration since.
     """
     notes: list[NotChecked] = []
-    seen = seen_modes(hosts)
+    seen = said_modes(proxies) or seen_modes(hosts)
     for found in _configured(inventory, notes):
         return _confirmed(found, seen, notes), tuple(notes)
     return _by_traces(seen), tuple(notes)
@@ -135,6 +136,16 @@ def _default_range(inventory: Inventory) -> str:
     return _RANGE if inside == found else ""
 
 
+def said_modes(proxies: Mapping[str, str]) -> dict[str, dict[ProxyMode, str]]:
+    """What each node's kube-proxy says, by node."""
+    return {
+        name: {mode: f"kube-proxy on node {name} says {text}"}
+        for name, text in proxies.items()
+        for mode in _SERVED
+        if mode.value == text
+    }
+
+
 def seen_modes(hosts: Mapping[str, Namespace]) -> dict[str, dict[ProxyMode, str]]:
     """What each collected node shows of each mode, by node."""
     return {name: dict(_traces(name, host)) for name, host in hosts.items()}
@@ -166,7 +177,7 @@ def _confirmed(
         return found
     (other,) = common
     trace = next(iter(seen.values()))[other]
-    why = f"{found.source} says {mode.value}, but {trace} and nothing of {mode.value} is there"
+    why = f"{found.source} says {mode.value}, but no node does: {trace}"
     notes.append(NotChecked("kube-proxy's mode", why))
     return Fact(structs.replace(found.value, mode=other), trace)
 
