@@ -268,7 +268,9 @@ $2" skoop "$TOKEN" "$CONNTRACK_LIMIT" "$LEGACY4" "$LEGACY6" "$NFT4" "$NFT6" "$IP
 SETUP='TOKEN=$1 CONNTRACK_LIMIT=$2 LEGACY4=$3 LEGACY6=$4 NFT4=$5 NFT6=$6 IP=$7 TC=$8
 '
 
-# All processes once: the one nearest to the pod itself (shortest cgroup path) stands for it.
+# All processes once: those nearest to the pod itself (shortest cgroup path) stand for it. More than
+# one, because some end meanwhile: a probe runs in the pod as the pod's own processes do. A zombie
+# has no network namespace any more.
 find_processes() {
     for DIR in /proc/[0-9]*; do
         { while IFS= read -r LINE; do
@@ -280,9 +282,12 @@ find_processes() {
             while :; do
                 case $ID in *-*) KEY=$KEY${ID%%-*}_; ID=${ID#*-} ;; *) KEY=$KEY$ID; break ;; esac
             done
-            eval "BEST=\${LENGTH_$KEY:-99999}"
+            [ -e "$DIR/ns/net" ] || break
+            eval "BEST=\${LENGTH_$KEY:-99999} NEAREST=\${PROCESS_$KEY:-}"
             if [ ${#LINE} -lt "$BEST" ]; then
                 eval "PROCESS_$KEY=${DIR#/proc/} LENGTH_$KEY=${#LINE}"
+            elif [ ${#LINE} = "$BEST" ] && [ ${#NEAREST} -lt 60 ]; then
+                eval "PROCESS_$KEY=\"$NEAREST ${DIR#/proc/}\""
             fi
             break
         done <"$DIR/cgroup"; } 2>/dev/null
@@ -304,18 +309,25 @@ inode_of() {
 }
 }
 
-# $1 NS/NAME, $2 UID or "-", $3 PID or path, $4 its file
+# $1 NS/NAME, $2 UID or "-", $3 PID or path, $4 its file. Fails with WHY when it cannot be read.
 pod() {
     inode_of "$4"
-    if [ "$INODE" = 0 ]; then note "pod $1: its network namespace is gone ($4)"; return; fi
-    if [ "$2" != - ] && [ "$INODE" = "$HOST_INODE" ]; then return; fi
+    if [ "$INODE" = 0 ]; then WHY="its network namespace is gone ($4)"; return 1; fi
+    if [ "$2" != - ] && [ "$INODE" = "$HOST_INODE" ]; then return 0; fi
     CHECK=
-    [ "$2" = - ] || CHECK="same_pod $2 $3 || { note \"pod $1: ended while it was being collected\"; exit 0; }
+    [ "$2" = - ] || CHECK="same_pod $2 $3 || exit $ENDED
 "
     enter "$3" "$SETUP$CHECK
 mark \"ns pod $INODE $2 $1\"
-collect pod" 2>/dev/null || note "pod $1: its network namespace could not be entered"
+collect pod" 2>/dev/null
+    case $? in
+        0) return 0 ;;
+        $ENDED) WHY="ended while it was being collected" ;;
+        *) WHY="its network namespace could not be entered" ;;
+    esac
+    return 1
 }
+ENDED=99
 safe() {
     case $1 in *[!0-9A-Za-z./_-]*|"") note "not a name: $1"; return 1 ;; esac
 }
@@ -327,16 +339,16 @@ share() {
         TURN=$(( (TURN + 1) % STEP ))
         [ $TURN = 0 ] || continue
         process_of "${POD#*=}"
-        if [ -z "$FOUND" ]; then
-            note "pod ${POD%%=*}: no process of it was found"
-        else
-            pod "${POD%%=*}" "${POD#*=}" "$FOUND" "/proc/$FOUND/ns/net"
-        fi
+        WHY="no process of it was found"
+        for PROCESS in $FOUND; do
+            pod "${POD%%=*}" "${POD#*=}" "$PROCESS" "/proc/$PROCESS/ns/net" && WHY= && break
+        done
+        [ -z "$WHY" ] || note "pod ${POD%%=*}: $WHY"
     done
     for POD in $PATHS; do
         TURN=$(( (TURN + 1) % STEP ))
         [ $TURN = 0 ] || continue
-        pod "${POD%%=*}" - "${POD#*=}" "${POD#*=}"
+        pod "${POD%%=*}" - "${POD#*=}" "${POD#*=}" || note "pod ${POD%%=*}: $WHY"
     done
 }
 
@@ -383,8 +395,8 @@ main() (
         [ -z "$LOGS" ] || pods_of_logs "$LOGS"
         for POD in $PODS; do
             process_of "${POD#*=}"
-            [ -z "$FOUND" ] || FILES="$FILES
-/proc/$FOUND/ns/net"
+            for PROCESS in $FOUND; do FILES="$FILES
+/proc/$PROCESS/ns/net"; done
         done
     fi
     for POD in $PATHS; do FILES="$FILES

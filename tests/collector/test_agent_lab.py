@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -156,9 +157,17 @@ def test_a_shell_that_is_not_there() -> None:
 UID = "0a1b2c3d-1111-4222-8333-0123456789ab"
 
 
+class PodProcess(NamedTuple):
+    """A process, and the file that takes others into its cgroup."""
+
+    pid: int
+    group: Path
+
+
 @pytest.fixture(params=["kubepods/burstable/pod{uid}/c1", "kubepods-pod{uid_}.slice/cri-c1.scope"])
-def pod_process(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[bytes]]:
-    """A process in a namespace of its own, in a cgroup named as one of both drivers names it."""
+def pod_process(request: pytest.FixtureRequest) -> Iterator[PodProcess]:
+    """A process in a namespace of its own, in a cgroup named as one of both drivers names it, where
+    others before it have ended and were not waited for."""
     roots = [Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup")]
     root = next((r for r in roots if os.access(r / "cgroup.procs", os.W_OK)), None)
     if root is None:
@@ -167,18 +176,23 @@ def pod_process(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[byt
     path = request.param.format(uid=UID, uid_=UID.replace("-", "_"))
     folder = top / path
     folder.mkdir(parents=True)
+    ended = [subprocess.Popen(["sleep", "60"]) for _ in range(2)]
     process = subprocess.Popen(["unshare", "-n", "sleep", "60"])
     try:
-        (folder / "cgroup.procs").write_text(str(process.pid))
+        for each in (*ended, process):
+            (folder / "cgroup.procs").write_text(str(each.pid))
+        for each in ended:
+            each.kill()
         own = Path("/proc/self/ns/net").stat().st_ino
         for _ in range(100):
             if Path(f"/proc/{process.pid}/ns/net").stat().st_ino != own:
                 break
             time.sleep(0.01)
-        yield process
+        yield PodProcess(process.pid, folder / "cgroup.procs")
     finally:
-        process.kill()
-        process.wait()
+        for each in (*ended, process):
+            each.kill()
+            each.wait()
         for _ in range(50):
             try:
                 for found in [folder, *folder.parents][: len(Path(path).parts) + 1]:
@@ -188,9 +202,7 @@ def pod_process(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[byt
                 time.sleep(0.02)
 
 
-def test_a_pod_is_found_by_its_uid(
-    pod_process: subprocess.Popen[bytes], shell: tuple[str, ...]
-) -> None:
+def test_a_pod_is_found_by_its_uid(pod_process: PodProcess, shell: tuple[str, ...]) -> None:
     arguments = [
         "--pod",
         f"shop/web={UID}",
@@ -210,6 +222,35 @@ def test_a_pod_is_found_by_its_uid(
     assert pod.inode == Path(f"/proc/{pod_process.pid}/ns/net").stat().st_ino
     assert '"ifname":"lo"' in pod.outputs["ip -j -d link"].stdout
     assert [note.split(":")[0] for note in document.notes] == ["pod shop/gone"]
+
+
+def test_a_process_that_ends_meanwhile_is_not_the_only_one(
+    pod_process: PodProcess, tmp_path: Path
+) -> None:
+    """As a probe's does, which runs in the pod's own cgroup."""
+    wrapper = tmp_path / "nsenter"
+    wrapper.write_text(
+        f"#!/bin/sh\n[ -e {tmp_path}/ended ] || {{ : >{tmp_path}/ended; exit 1; }}\n"
+        'exec /usr/bin/nsenter "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    second = subprocess.Popen(["nsenter", "-t", str(pod_process.pid), "-n", "sleep", "60"])
+    try:
+        pod_process.group.write_text(str(second.pid))
+        done = subprocess.run(
+            ["sh", "-s", "--", "--pod", f"shop/web={UID}"],
+            input=agent_script().encode(),
+            capture_output=True,
+            check=True,
+            env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        )
+    finally:
+        second.kill()
+        second.wait()
+    document = parse_agent_output(done.stdout, "k1", "agent")
+    assert (tmp_path / "ended").exists()
+    assert [dump.kind for dump in document.namespaces].count(NamespaceKind.POD) == 1
+    assert document.notes == ()
 
 
 @pytest.fixture
@@ -266,9 +307,7 @@ def test_an_image_without_iproute2_says_so(tools: str) -> None:
     assert b"iproute2" in done.stderr
 
 
-def test_pods_are_found_by_their_log_folders(
-    pod_process: subprocess.Popen[bytes], tmp_path: Path
-) -> None:
+def test_pods_are_found_by_their_log_folders(pod_process: PodProcess, tmp_path: Path) -> None:
     for name in (f"shop_web-0_{UID}", "shop_gone_ffffffff-1111-4222-8333-000000000000", "junk"):
         (tmp_path / name).mkdir()
     done = subprocess.run(
