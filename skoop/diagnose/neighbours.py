@@ -167,7 +167,7 @@ def _behind_ports(
     world: World, stack: Stack, bridge: Link, *, without: str
 ) -> Iterator[tuple[Stack, Link] | None]:
     arrived = stack.links.get(without)
-    for port in stack.ports[bridge.name]:
+    for port in stack.ports.get(bridge.name, ()):
         settings = port_of(port)
         if settings.state != "forwarding" or not port.up or not settings.bcast_flood:
             continue

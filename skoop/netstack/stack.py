@@ -3,10 +3,12 @@ times. Built once per namespace, never changed."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import TypeVar
 
 from skoop.model.address import Family, is_multicast
 from skoop.model.packet import Packet
+from skoop.netstack.conntrack import FlowTuple
 from skoop.netstack.fib import LOCAL_OUTPUT, Fib, FibKind, FibResult, Flow
 from skoop.netstack.hooks import HookPlan
 from skoop.netstack.ipvs.stage import stages as ipvs_stages
@@ -16,7 +18,6 @@ from skoop.netstack.source6 import best_source
 from skoop.netstack.state import (
     Address,
     CtEntry,
-    FdbEntry,
     Link,
     Namespace,
     Neighbour,
@@ -24,6 +25,8 @@ from skoop.netstack.state import (
 )
 from skoop.netstack.sysctl import Sysctls
 
+_Key = TypeVar("_Key", bound=Hashable)
+_Item = TypeVar("_Item")
 _ADDRESS_TYPES = {
     FibKind.UNICAST: AddressType.UNICAST,
     FibKind.LOCAL: AddressType.LOCAL,
@@ -42,74 +45,29 @@ class Stack:
     """One namespace, ready to be asked. Implements `netfilter.Host`."""
 
     def __init__(self, namespace: Namespace) -> None:
+        """`ports` are the members of a bridge (a bond, a VRF) by its name, `fdb` the forwarding
+        entries by the bridge or tunnel device and the MAC, `neighbours` by device, family and
+        address, `connections` by the tuple of either direction, `gaps` why a part is missing."""
         self.namespace = namespace
         self.id = namespace.id
         self.sysctls = Sysctls(namespace.sysctls)
         self.links: dict[str, Link] = {link.name: link for link in namespace.links}
         self.links_by_index: dict[int, Link] = {link.index: link for link in namespace.links}
         self.gaps: dict[str, str] = {gap.part: gap.why for gap in namespace.gaps}
-        self._addresses: dict[tuple[str, Family], list[Address]] = defaultdict(list)
-        for address in namespace.addresses:
-            self._addresses[address.device, address.family].append(address)
-        self.neighbours: dict[tuple[str, Family, int], Neighbour] = {
-            (entry.device, entry.family, entry.address): entry
-            for entry in namespace.neighbours
-            if not entry.proxy
+        self.neighbours = {
+            _asked(entry): entry for entry in namespace.neighbours if not entry.proxy
         }
-        self.proxied = frozenset(
-            (entry.device, entry.family, entry.address)
-            for entry in namespace.neighbours
-            if entry.proxy
-        )
-        self.fdb: dict[tuple[str, str], list[FdbEntry]] = defaultdict(list)
-        for fdb_entry in namespace.fdb:
-            owner = fdb_entry.master or fdb_entry.device
-            self.fdb[owner, fdb_entry.mac].append(fdb_entry)
-        self.ports: dict[str, list[Link]] = defaultdict(list)
-        for link in namespace.links:
-            if link.master:
-                self.ports[link.master].append(link)
-        skip = frozenset(
-            link.name
-            for link in namespace.links
-            if self.sysctls.either(link.name, "ignore_routes_with_linkdown")
-        )
-        self._fibs = {
-            family: Fib(
-                family,
-                (rule for rule in namespace.rules if rule.family is family),
-                (r for r in namespace.routes if r.destination.family is family),
-                skip,
-            )
-            for family in Family
-        }
-        self._single: dict[Family, frozenset[int]] = {
-            family: frozenset(
-                route.destination.network
-                for route in namespace.routes
-                if route.destination.family is family and route.type is RouteType.LOCAL
-            )
-            for family in Family
-        }
-        self._answers_for_others = (
-            bool(self.proxied)
-            or "routes" in self.gaps
-            or any(
-                self.sysctls.either(link.name, "proxy_arp") or link.kind == "vrf"
-                for link in namespace.links
-            )
-            or any(
-                route.type is RouteType.LOCAL
-                and route.destination.length not in (0, 8, route.destination.family.bits)
-                for route in namespace.routes
-            )
-        )
+        self.proxied = frozenset(_asked(entry) for entry in namespace.neighbours if entry.proxy)
+        self.fdb = _grouped(namespace.fdb, lambda each: (each.master or each.device, each.mac))
+        members = (link for link in namespace.links if link.master)
+        self.ports = _grouped(members, lambda link: link.master)
         self.sockets = SocketTable(namespace.sockets)
+        self.connections = _connections(namespace)
+        self._addresses = _grouped(namespace.addresses, lambda each: (each.device, each.family))
+        self._fibs = {family: _fib(namespace, family, self.sysctls) for family in Family}
+        self._single = {family: _local_addresses(namespace, family) for family in Family}
+        self._answers_for_others = _answers_for_others(namespace, self.sysctls)
         self._plans: dict[tuple[Hook, Family], HookPlan] = {}
-        self.connections: dict[object, CtEntry] = {}
-        for entry in namespace.conntrack.entries:
-            self.connections[entry.original] = entry
-            self.connections.setdefault(entry.reply, entry)
 
     # --- routing -----------------------------------------------------------------------------
 
@@ -224,3 +182,61 @@ class Stack:
         """Whether a new connection would find no room (nf_conntrack_max reached)."""
         table = self.namespace.conntrack
         return bool(table.limit) and table.count >= table.limit
+
+
+def _grouped(items: Iterable[_Item], key: Callable[[_Item], _Key]) -> Mapping[_Key, list[_Item]]:
+    """The items by key, in their order."""
+    found: dict[_Key, list[_Item]] = {}
+    for item in items:
+        found.setdefault(key(item), []).append(item)
+    return found
+
+
+def _asked(entry: Neighbour) -> tuple[str, Family, int]:
+    return entry.device, entry.family, entry.address
+
+
+def _connections(namespace: Namespace) -> Mapping[FlowTuple, CtEntry]:
+    """Where a tuple is one entry's reply and another's original, the original counts."""
+    found: dict[FlowTuple, CtEntry] = {}
+    for entry in namespace.conntrack.entries:
+        found[entry.original] = entry
+        found.setdefault(entry.reply, entry)
+    return found
+
+
+def _fib(namespace: Namespace, family: Family, sysctls: Sysctls) -> Fib:
+    skip = frozenset(
+        link.name
+        for link in namespace.links
+        if sysctls.either(link.name, "ignore_routes_with_linkdown")
+    )
+    rules = (rule for rule in namespace.rules if rule.family is family)
+    routes = (route for route in namespace.routes if route.destination.family is family)
+    return Fib(family, rules, routes, skip)
+
+
+def _local_addresses(namespace: Namespace, family: Family) -> frozenset[int]:
+    """Where local routes begin: the addresses of this namespace, and some networks."""
+    return frozenset(
+        route.destination.network
+        for route in namespace.routes
+        if route.destination.family is family and route.type is RouteType.LOCAL
+    )
+
+
+def _answers_for_others(namespace: Namespace, sysctls: Sysctls) -> bool:
+    """Whether it may answer for addresses that `_local_addresses` does not list: by a proxy, in a
+    VRF, for a local route that covers many, or by routes that were not collected."""
+    return (
+        any(entry.proxy for entry in namespace.neighbours)
+        or any(gap.part == "routes" for gap in namespace.gaps)
+        or any(
+            sysctls.either(link.name, "proxy_arp") or link.kind == "vrf" for link in namespace.links
+        )
+        or any(
+            route.type is RouteType.LOCAL
+            and route.destination.length not in (0, 8, route.destination.family.bits)
+            for route in namespace.routes
+        )
+    )

@@ -59,7 +59,8 @@ class BridgeSettings(Struct, frozen=True):
 
 
 class BridgePort(Struct, frozen=True):
-    """What a bridge port may do. `state` is "forwarding", "blocking", "disabled", ..."""
+    """What a bridge port may do, by iproute2's names, by which it is decoded. `state` is
+    "forwarding", "blocking", "disabled", ..."""
 
     state: str = "forwarding"
     hairpin: bool = False

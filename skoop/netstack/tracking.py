@@ -8,6 +8,7 @@ nf_conntrack_proto_icmp.c (nf_conntrack_inet_error).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 
 from msgspec import Struct
@@ -117,7 +118,7 @@ def track(
     packet: Packet,
     before: Tracked,
     opened: tuple[Tracked, ...],
-    collected: dict[object, CtEntry],
+    collected: Mapping[FlowTuple, CtEntry],
     *,
     pick_up: bool,
 ) -> Tracked:

@@ -6,9 +6,9 @@ import pytest
 
 from skoop.model.address import Family
 from skoop.model.packet import Packet
-from skoop.netstack.hooks import State
 from skoop.netstack.netfilter import Action, Hook, NatKind, Ruleset
 from skoop.netstack.stack import Stack
+from skoop.netstack.stages import State
 from skoop.netstack.state import CtTable
 from skoop.netstack.tracking import Tracked, untouched
 from skoop.netstack.walk.events import Branch, Stopped

@@ -94,7 +94,7 @@ class Stations:
         ]
 
     def _unclaimed(self, stack: Stack, event: Bridged, tried: list[Link]) -> Stopped:
-        for port in stack.ports[event.bridge.name]:
+        for port in stack.ports.get(event.bridge.name, ()):
             end = self._world.peer(stack, port)
             if port in tried or isinstance(end, WireEnd):
                 continue

@@ -74,36 +74,6 @@ class _Data(Struct, frozen=True):
     group_fwd_mask: str | int = 0
 
 
-class PortData(Struct, frozen=True):
-    """A bridge port's attributes, as `ip -d link` and `bridge -d link` both name them."""
-
-    state: str = "forwarding"
-    hairpin: bool = False
-    learning: bool = True
-    flood: bool = True
-    mcast_flood: bool = True
-    bcast_flood: bool = True
-    isolated: bool = False
-    neigh_suppress: bool = False
-    proxy_arp: bool = False
-    locked: bool = False
-
-    def port(self) -> BridgePort:
-        """The same as state."""
-        return BridgePort(
-            self.state,
-            self.hairpin,
-            self.learning,
-            self.flood,
-            self.mcast_flood,
-            self.bcast_flood,
-            self.isolated,
-            self.neigh_suppress,
-            self.proxy_arp,
-            self.locked,
-        )
-
-
 class _Info(Struct, frozen=True):
     info_kind: str = ""
     info_data: msgspec.Raw = msgspec.Raw(b"{}")
@@ -130,7 +100,8 @@ class _Link(Struct, frozen=True):
 
 _DECODER = msgspec.json.Decoder(_Link)
 _DATA = msgspec.json.Decoder(_Data)
-_PORT = msgspec.json.Decoder(PortData)
+PORT = msgspec.json.Decoder(BridgePort)
+"""`ip -d link` and `bridge -d link` name a port's attributes alike."""
 _NO_DATA = _Data()
 
 
@@ -176,7 +147,7 @@ def _link(link: _Link, index_of: dict[str, int]) -> Link:
         vxlan=_vxlan(data) if kind == "vxlan" else None,
         tunnel=_tunnel(kind, data, link.link or "") if kind in _TUNNELS else None,
         bridge=_bridge(data) if kind == "bridge" else None,
-        port=_PORT.decode(info.info_slave_data).port() if is_port else None,
+        port=PORT.decode(info.info_slave_data) if is_port else None,
         tc=_tc(link),
     )
     return with_line(made, link_line(made, flags=flags, peer=link.link or ""))

@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
+from msgspec import Struct
 
 from skoop.netstack.dump.jsontext import entries
-from skoop.netstack.dump.links import PortData
+from skoop.netstack.dump.links import PORT
 from skoop.netstack.linkline import port_words
 from skoop.netstack.state import BridgePort, Link
 
 
-class _Port(PortData, frozen=True, kw_only=True):
+class _Named(Struct, frozen=True):
     ifname: str
 
 
-_DECODER = msgspec.json.Decoder(_Port)
+_NAMED = msgspec.json.Decoder(_Named)
 
 
 def read_ports(text: str, source: str) -> Mapping[str, BridgePort]:
     """Bridge ports by interface name. Raises ParseError."""
-    return {item.ifname: item.port() for item, _ in entries(text, _DECODER, source)}
+    named, ports = entries(text, _NAMED, source), entries(text, PORT, source)
+    return {item.ifname: port for (item, _), (port, _) in zip(named, ports, strict=True)}
 
 
 def with_ports(links: tuple[Link, ...], ports: Mapping[str, BridgePort]) -> tuple[Link, ...]:

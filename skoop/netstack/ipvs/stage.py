@@ -18,9 +18,9 @@ from msgspec.structs import replace
 from skoop.model.address import Family
 from skoop.model.packet import Packet, Proto, TcpFlag
 from skoop.netstack.conntrack import FlowTuple
-from skoop.netstack.hooks import Scene, Stage, State
 from skoop.netstack.ipvs.table import Forward, IpvsTable, RealServer, VirtualServer
 from skoop.netstack.netfilter import Action, AddressType, Fired, Guess, Hook, Unknown
+from skoop.netstack.stages import Scene, Stage, State
 from skoop.netstack.tracking import Balanced, Tracked
 
 _PLACES = {
@@ -45,13 +45,13 @@ def stages(table: IpvsTable, hook: Hook, *, tracks: bool) -> tuple[tuple[int, St
     return tuple(found)
 
 
-class _Answers(Stage):
+class _Answers:
     """ip_vs_out_hook(): what a real server sends back gets the virtual server's address."""
 
     def __init__(self, hook: Hook) -> None:
         self._hook = hook
 
-    def run(self, state: State, scene: Scene) -> Iterable[State]:
+    def __call__(self, state: State, scene: Scene) -> Iterable[State]:
         balanced = state.tracked.balanced
         packet = state.packet
         if balanced is None or scene.sent_on or not state.tracked.connection.is_reply:
@@ -66,7 +66,7 @@ class _Answers(Stage):
         return (replace(state, packet=told, rerouted=state.rerouted or self._hook is Hook.OUTPUT),)
 
 
-class _Requests(Stage):
+class _Requests:
     """ip_vs_in_hook(): a packet to a virtual server goes to one of its real servers."""
 
     def __init__(self, table: IpvsTable, hook: Hook, *, tracks: bool) -> None:
@@ -76,7 +76,7 @@ class _Requests(Stage):
         }
         self._marks = {each.fwmark: each for each in table.servers if each.address is None}
 
-    def run(self, state: State, scene: Scene) -> Iterable[State]:
+    def __call__(self, state: State, scene: Scene) -> Iterable[State]:
         tracked, packet = state.tracked, state.packet
         if scene.sent_on or packet.quoted is not None or tracked.connection.is_reply:
             return (state,)

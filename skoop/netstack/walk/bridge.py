@@ -284,13 +284,10 @@ def _post_routing(stack: Stack, event: Bridged, passed: Passed, port: Link) -> l
 
 def ports_for(stack: Stack, event: Bridged) -> list[Link]:
     """The ports a frame may leave by: the entry's, or every flooding one."""
+    members = stack.ports.get(event.bridge.name, ())
     if event.fixed:
-        return [port for port in stack.ports[event.bridge.name] if port.name == event.learned]
-    ports = [
-        port
-        for port in stack.ports[event.bridge.name]
-        if port_of(port).flood or port.name == event.learned
-    ]
+        return [port for port in members if port.name == event.learned]
+    ports = [port for port in members if port_of(port).flood or port.name == event.learned]
     ports.sort(key=lambda port: port.name != event.learned)
     return ports
 

@@ -9,9 +9,9 @@ from skoop.model.address import Family
 from skoop.model.disposition import Disposition
 from skoop.model.packet import Packet, Proto
 from skoop.model.trace import Evidence, StepKind
-from skoop.netstack.hooks import Scene, State
 from skoop.netstack.netfilter import Action, Fired, Guess, Hook, NatKind, Unknown, View
 from skoop.netstack.stack import Stack
+from skoop.netstack.stages import Scene, State
 from skoop.netstack.tracking import Tracked, attach_reply, track
 from skoop.netstack.walk.events import Branch, Errno, Reason, Stop, Stopped
 from skoop.netstack.walk.icmp import rejection
