@@ -19,7 +19,7 @@ ELSEWHERE = (
     ("endpoint-unresolvable, endpoint-ambiguous, pod not-found", "exit code 2, with candidates"),
     ("permission-denied, config-missing, trace-too-long", "exit code 4, or `not_checked`"),
     ("unsupported-rule, unsupported-scenario", "verdict `unknown`, which names the rule"),
-    ("ip-version-mismatch, non-routable-ip", "exit code 2"),
+    ("ip-version-mismatch, non-routable-ip", "exit code 2; of a Service `service-family-mismatch`"),
     ("left-known-network", "disposition `LEFT_NETWORK` and `not_checked`"),
 )
 """Causes that are no findings because they say that skoop could not look."""

@@ -15,6 +15,7 @@ from skoop.diagnose.flight import Flight
 from skoop.diagnose.path import path_of
 from skoop.diagnose.policy.causes import policy_doubts
 from skoop.diagnose.question import Client, Question
+from skoop.diagnose.service import unasked
 from skoop.diagnose.story import Row
 from skoop.diagnose.summary import summarise
 from skoop.diagnose.trials import Inquiry
@@ -112,9 +113,12 @@ class Diagnostor:
 
     def _cannot_ask(self, case: Case) -> str:
         """Why there is nothing to send, "" when there is."""
-        for target in (case.ends.source, case.ends.destination):
+        source, destination = case.ends.source, case.ends.destination
+        for target in (source, destination):
             if not target.ips:
                 return f"{target.endpoint} has no address"
+        if case.ends.apart:
+            return f"{source.endpoint} and {destination.endpoint} have no IP version in common"
         return ""
 
     def _impossible(self, undecided: Diagnosis) -> Diagnosis:
@@ -213,7 +217,7 @@ class Diagnostor:
             protocol=protocol_name(case.proto),
             summary=f"Cannot tell: {why}.",
             outcomes=(BranchOutcome(weight=1.0, result=Result.UNKNOWN),),
-            suspicions=of_ends(self._cluster, case.ends),
+            suspicions=(*unasked(self._cluster, case.ends), *of_ends(self._cluster, case.ends)),
             not_checked=(*self._cluster.notes, NotChecked("the whole path", why)),
             assumptions=assumptions,
         )

@@ -9,6 +9,7 @@ from skoop.cluster.resolve import (
     Lookup,
     Resolver,
     Target,
+    asked_of_service,
     by_address,
     meet,
     no_lookup,
@@ -101,7 +102,7 @@ def _resolver(request: Request, cluster: Cluster, lookup: Lookup) -> Resolver:
 def _case(request: Request, cluster: Cluster, lookup: Lookup) -> Case:
     resolver = _resolver(request, cluster, lookup)
     found = [resolver.resolve(text) for text in (request.src, request.dst)]
-    ends = meet(found[0], asked_from(found[0], found[1]))
+    ends = asked_of_service(found[0], asked_from(found[0], found[1]))
     return Case(
         ends=ends,
         proto=_PROTOCOLS[request.protocol],

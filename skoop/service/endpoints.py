@@ -86,9 +86,11 @@ def _wrong_family(each: EndpointSlice, family: Family) -> list[Unused]:
 
 def _unresolved(each: EndpointSlice, port: ServicePort) -> list[Unused]:
     offered = ", ".join(f"{other.name or other.port}/{other.protocol}" for other in each.ports)
+    named = isinstance(port.target_port, str)
+    why = f": targetPort {port.target_port} is not resolved" if named else ""
     text = (
-        f"its slice has no port {port.name or port.port}/{port.protocol}, only {offered or 'none'}:"
-        f" targetPort {port.target_port} is not resolved"
+        f"its slice has no port {port.name or port.port}/{port.protocol}, only {offered or 'none'}"
+        f"{why}"
     )
     return _all_unused(each, UnusedWhy.PORT_UNRESOLVED, text)
 

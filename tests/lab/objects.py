@@ -135,6 +135,7 @@ def _pod(cluster: Cluster, pod: Pod) -> Object:
     if pod.host_network:
         for port in ports:
             port["hostPort"] = port["containerPort"]
+    ports += _named_ports(cluster, pod)
     container = {"name": "c", "image": "lab/server:1", "ports": ports}
     spec: Object = {"nodeName": pod.node, "restartPolicy": "Always", "containers": [container]}
     if pod.host_network:
@@ -185,7 +186,7 @@ def _service(cluster: Cluster, service: Service) -> Object:
         "internalTrafficPolicy": "Local" if service.internal_local else "Cluster",
         "sessionAffinity": "ClientIP" if service.affinity else "None",
         "selector": {f"lab/{service.name}": "yes"},
-        "ports": [_service_port(p) for p in service.ports],
+        "ports": [_service_port(service, p) for p in service.ports],
     }
     if service.affinity:
         spec["sessionAffinityConfig"] = {"clientIP": {"timeoutSeconds": 10800}}
@@ -207,11 +208,27 @@ def _service(cluster: Cluster, service: Service) -> Object:
     }
 
 
-def _service_port(port: ServicePort) -> Object:
+def _named_ports(cluster: Cluster, pod: Pod) -> Iterable[Object]:
+    """What a named targetPort is in this pod."""
+    for service in cluster.services:
+        for backend in service.backends:
+            if backend.pod == pod.name and any(each.port for each in service.backends):
+                number = backend.port or service.ports[0].target_port
+                protocol = service.ports[0].protocol.upper()
+                name = _port_name(service)
+                yield {"name": name, "containerPort": number, "protocol": protocol}
+
+
+def _port_name(service: Service) -> str:
+    return f"of-{service.name}"
+
+
+def _service_port(service: Service, port: ServicePort) -> Object:
+    named = any(backend.port for backend in service.backends)
     made: Object = {
         "name": port.name,
         "port": port.port,
-        "targetPort": port.target_port,
+        "targetPort": _port_name(service) if named else port.wanted or port.target_port,
         "protocol": port.protocol.upper(),
     }
     if port.node_port:

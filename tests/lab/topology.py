@@ -69,13 +69,15 @@ class Backend(Struct, frozen=True):
 
 
 class ServicePort(Struct, frozen=True):
-    """A port of a Service; `node_port` 0 is none."""
+    """A port of a Service; `node_port` 0 is none. `target_port` is what its slices say, `wanted`
+    its targetPort where they are behind it (0: they are not)."""
 
     name: str
     port: int
     target_port: int
     protocol: str = "tcp"
     node_port: int = 0
+    wanted: int = 0
 
 
 class Service(Struct, frozen=True, kw_only=True):

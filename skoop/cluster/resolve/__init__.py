@@ -15,13 +15,14 @@ A number after the last ":" is a port for any of them. How the source's own reso
 
 from skoop.cluster.resolve.lookup import Lookup, no_lookup, system_lookup
 from skoop.cluster.resolve.resolver import Resolver, by_address, resolve
-from skoop.cluster.resolve.target import Ends, Target, meet, only_port
+from skoop.cluster.resolve.target import Ends, Target, asked_of_service, meet, only_port
 
 __all__ = [
     "Ends",
     "Lookup",
     "Resolver",
     "Target",
+    "asked_of_service",
     "by_address",
     "meet",
     "no_lookup",

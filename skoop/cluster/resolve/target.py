@@ -42,11 +42,27 @@ class Target(Struct, frozen=True, kw_only=True):
 
 
 class Ends(Struct, frozen=True):
-    """Source and destination in the family they have in common."""
+    """Source and destination in the family they have in common. Those of a Service that has none
+    of its client's are `apart`, in the Service's family."""
 
     source: Target
     destination: Target
     family: Family
+
+    @property
+    def apart(self) -> bool:
+        """Whether both have addresses, and none of the same IP version."""
+        return bool(self.source.ips) and self.family not in self.source.families
+
+
+def asked_of_service(source: Target, destination: Target) -> Ends:
+    """As `meet`, but a Service without an address of the client's IP version is no bad question:
+    what it lacks is a finding. Raises UsageError."""
+    families = destination.families
+    common = set(families) & set(source.families)
+    if destination.service is None or not source.ips or not families or common:
+        return meet(source, destination)
+    return Ends(source, destination.in_family(families[0]), families[0])
 
 
 def meet(source: Target, destination: Target) -> Ends:

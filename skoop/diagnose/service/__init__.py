@@ -1,5 +1,6 @@
 """Causes that lie in a Service: what it asks for, and what kube-proxy wrote."""
 
+from skoop.diagnose.service.absent import unasked
 from skoop.diagnose.service.causes import service_causes, stale_connection
 
-__all__ = ["service_causes", "stale_connection"]
+__all__ = ["service_causes", "stale_connection", "unasked"]

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from skoop.cluster.resolve import Ends
 from skoop.diagnose.cluster import Cluster
 from skoop.diagnose.question import Question
+from skoop.diagnose.service.absent import no_service, node_port_of_other_family, pending
 from skoop.diagnose.service.asked import PROTOCOLS, Asked, asked_for
+from skoop.diagnose.service.ports import port_causes, unresolved
 from skoop.diagnose.service.programmed import programmed
 from skoop.diagnose.story import Row
 from skoop.diagnose.verdict import Settled
@@ -15,13 +17,11 @@ from skoop.findings import conntrack, endpoints, service
 from skoop.findings.base import Finding
 from skoop.model.address import Family, format_ip
 from skoop.model.diagnosis import Suspicion, Where
-from skoop.model.disposition import Direction, Result
+from skoop.model.disposition import Direction, Result, Verdict
 from skoop.model.kube import Service
 from skoop.model.packet import Packet, Proto
 from skoop.model.trace import Evidence
 from skoop.netstack.conntrack import tuple_of
-from skoop.netstack.sockets import wrong_protocol
-from skoop.netstack.walk.events import Reason
 from skoop.service import Effect, ServiceEndpoint, UnusedWhy, Via
 
 
@@ -31,11 +31,30 @@ def service_causes(
     """Causes in the Service asked for, () when the destination is none or all is as it should."""
     asked = asked_for(cluster, ends, question, settled)
     if asked is None:
-        return tuple(_undefined_port(cluster, ends, question))
+        return (
+            *_undefined_port(cluster, ends, question),
+            *_absent(cluster, ends, question, settled),
+        )
     if asked.view.effect in (Effect.REJECT, Effect.DROP):
         return (_no_backend(asked), *programmed(asked))
-    found = (*programmed(asked), *_dead_backends(asked), *_wrong_ports(asked))
-    return (*found, *_outside_range(asked))
+    found = (*programmed(asked), *_dead_backends(asked), *port_causes(asked))
+    return (*found, *_outside_range(asked), *_pending(ends, settled))
+
+
+def _absent(
+    cluster: Cluster, ends: Ends, question: Question, settled: Settled
+) -> Iterator[Suspicion]:
+    yield from no_service(cluster, ends, settled.rows)
+    yield from _pending(ends, settled)
+    yield from node_port_of_other_family(
+        cluster, (question.family, question.dst), question.dport, question.proto, settled.rows
+    )
+
+
+def _pending(ends: Ends, settled: Settled) -> Iterator[Suspicion]:
+    """Only where the client does not get through all the same."""
+    if settled.verdict is not Verdict.REACHABLE:
+        yield from pending(ends)
 
 
 def _where(asked: Asked) -> Where:
@@ -105,15 +124,18 @@ def _no_backend(asked: Asked) -> Suspicion:
         evidence=evidence,
         blocking=True,
         why=f"so kube-proxy on {asked.node} {asked.view.effect.value}s the connection",
-        fix=_look_at(owner, selector),
+        fix=_look_at(owner, selector, finding),
     )
 
 
-def _look_at(owner: Service, selector: str) -> str:
+def _look_at(owner: Service, selector: str, finding: type[Finding]) -> str:
     """Where to look: the pods of the selector, or the slices somebody must write by hand."""
+    of = f"-l kubernetes.io/service-name={owner.name}"
+    if finding is endpoints.SlicePortMismatch:
+        look = f"kubectl -n {owner.namespace} get endpointslices {of} -o yaml"
+        return f"{look}   # a port there must have the name and protocol of the Service's"
     if owner.selector:
         return f"kubectl -n {owner.namespace} get pods -l {selector} -o wide --show-labels"
-    of = f"-l kubernetes.io/service-name={owner.name}"
     return f"kubectl -n {owner.namespace} get endpointslices {of}   # somebody must write them"
 
 
@@ -126,7 +148,7 @@ def _why_none(asked: Asked) -> type[Finding]:
         internal = asked.destination.via is Via.CLUSTER_IP
         return service.ItpLocalNoEndpoint if internal else service.EtpLocalNoEndpoint
     if UnusedWhy.PORT_UNRESOLVED in whys:
-        return service.NamedPortUnresolved
+        return unresolved(asked)
     if UnusedWhy.NOT_READY in whys:
         return endpoints.EndpointsAllUnready
     if UnusedWhy.TERMINATING in whys:
@@ -181,38 +203,6 @@ def _sent(row: Row) -> Iterator[Packet]:
     for trace in row.traces[:1]:
         for hop in trace.hops:
             yield hop.packet_out
-
-
-def _wrong_ports(asked: Asked) -> Iterator[Suspicion]:
-    """A backend refuses because the Service sends to a port its pod has not open."""
-    owner = asked.destination.service
-    for row in asked.settled.rows:
-        stops = [b.stop for b in row.blockers if b.stop.reason is Reason.NO_LISTENER]
-        if row.result is not Result.REFUSED or row.at is None or not stops:
-            continue
-        stack = asked.cluster.world.stacks[row.server]
-        open_ports = sorted(
-            {s.port for s in stack.namespace.sockets if s.proto == asked.question.proto}
-        )
-        same = stack.sockets.at(asked.question.proto, row.at.dport)
-        same += wrong_protocol(stack.sockets, row.at)
-        if same or not open_ports:
-            continue
-        target = asked.destination.port.target_port or asked.destination.port.port
-        listed = ", ".join(map(str, open_ports))
-        yield service.TargetportMismatch.suspect(
-            where=_where(asked),
-            direction=Direction.FORWARD,
-            message=f"Service {owner.namespace}/{owner.name} sends to port {row.at.dport} of "
-            f"{row.server}, which listens on {listed}",
-            evidence=(
-                Evidence(f"Service {owner.namespace}/{owner.name}", f"targetPort: {target}"),
-                Evidence(f"ss -lntu in {row.server}", f"open: {listed}"),
-            ),
-            blocking=True,
-            fix=f"set targetPort of Service {owner.name} to the port the program listens on",
-        )
-        return
 
 
 def stale_connection(

@@ -33,6 +33,19 @@ def _wrong_target(cluster: Cluster, target: Target) -> Cluster:
     return _changed(cluster, target, ports=wrong)
 
 
+def _slice_behind(cluster: Cluster, target: Target) -> Cluster:
+    """The Service's targetPort was corrected, and the slices were not written since."""
+    behind: tuple[ServicePort, ...] = tuple(
+        msgspec.structs.replace(p, target_port=p.target_port + 11, wanted=p.target_port)
+        for p in cluster.service(target.service).ports
+    )
+    return _changed(cluster, target, ports=behind)
+
+
+def _by_number(cluster: Cluster, target: Target) -> bool:
+    return not any(b.port for b in cluster.service(target.service).backends)
+
+
 def _stale(cluster: Cluster, target: Target) -> Cluster:
     """A pod was made again with another address, and the slice still has the old one."""
     first, *rest = cluster.service(target.service).backends
@@ -149,6 +162,12 @@ FAULTS: tuple[Fault, ...] = (
         "targetport-mismatch",
         reshape=_wrong_target,
         also=("nothing-listening",),
+    ),
+    fault(
+        "slice-port-behind",
+        "slice-port-mismatch",
+        reshape=_slice_behind,
+        fits=_by_number,
     ),
     fault(
         "endpoint-stale",
