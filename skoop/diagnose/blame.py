@@ -7,7 +7,8 @@ In this order of trust:
    mended, so this is shown, not argued. Several that only help together follow.
 3. An expectation that isolates one of the ends, or the place that knows no way on, or whose
    repair removes the first obstacle.
-4. What lost the error that the client waits for.
+4. What lost the error that the client waits for. Where that was "too big", it comes before MTUs
+   that could be mended: they do no harm to a sender that is told.
 5. What kube-proxy should have programmed for the Service asked for.
 6. That a pod asked about does not run, where it is the one that does not answer.
 7. What stopped the packet, by itself, and first the rule without which more passes; then what
@@ -26,6 +27,7 @@ from skoop.diagnose.ends import of_ends, unseen_nodes
 from skoop.diagnose.meddling import meddlers
 from skoop.diagnose.policy.causes import policy_causes, policy_remarks
 from skoop.diagnose.service import service_causes, stale_connection
+from skoop.diagnose.sizes import about_sizes, size_causes, without
 from skoop.diagnose.story import Blocker, Leg, Row, shown_as
 from skoop.diagnose.trials import (
     RANK,
@@ -87,7 +89,8 @@ def _causes(
         proven = try_together(inquiry, expectations)
     cut_off = _cut_off(inquiry, trials, blockers)
     service = _service_causes(inquiry)
-    left = _unexplained(inquiry, proven, blockers)
+    sizes = size_causes(inquiry)
+    left = without(_unexplained(inquiry, proven, blockers), sizes)
     policies = policy_causes(inquiry, left)
     left = [each for each in left if each not in policies.blockers]
     if service:
@@ -95,10 +98,12 @@ def _causes(
     named = (*proven, *cut_off, *nearer)
     dead, other = _dead_ends(inquiry, blockers)
     rest = [each for each in expectations if each not in named]
+    first = [_blocking(each, blockers) for each in named]
+    told = (*sizes.suspicions, *first) if about_sizes(first) else (*first, *sizes.suspicions)
     return _unique(
         (
             *stale_connection(inquiry.cluster, inquiry.question, inquiry.settled),
-            *(_blocking(each, blockers) for each in named),
+            *told,
             *_doubts(inquiry.settled.rows, blocking=True),
             *_direct(inquiry.cluster, _lost_errors(inquiry, left)),
             *policies.suspicions,
@@ -109,6 +114,7 @@ def _causes(
             *unseen_nodes(inquiry.cluster, _nodes_met(inquiry.cluster, inquiry.settled.rows)),
             *(each for each in service if not each.blocking),
             *other,
+            *sizes.hints,
             *policy_remarks(inquiry),
             *_noted(_nearby(inquiry, rest)),
             *_doubts(inquiry.settled.rows, blocking=False),

@@ -40,6 +40,7 @@ from skoop.diagnose.story import (
 from skoop.model.disposition import Direction, Disposition, Result
 from skoop.model.packet import Packet, Proto
 from skoop.model.trace import Trace
+from skoop.netstack.mss import largest_packet
 from skoop.netstack.walk.events import Branch, Reason, Stop
 from skoop.netstack.walk.output import too_big_to_send
 
@@ -140,7 +141,8 @@ class Conversation:
         if stop.disposition is Disposition.INSUFFICIENT_INFO:
             return [row_of(story, Result.UNKNOWN, stop.disposition, blocker)]
         if direction is Direction.RETURN:
-            return [row_of(story, Result.TIMEOUT, stop.disposition, blocker)]
+            lost = self._lost_limit(end, story) if stop.limit else ()
+            return [row_of(story, Result.TIMEOUT, stop.disposition, *lost, blocker)]
         if leg is Leg.FIRST and end.stack is self._client.stack:
             at_once = errno_result(end.stopped, self._question.proto)
             if at_once is not None:
@@ -230,7 +232,8 @@ class Conversation:
             elif not self._reaches_client(back, sent):
                 rows.append(self._astray(told, back, Leg.ANSWER))
             elif self._question.proto == Proto.TCP:
-                rows += self._data(told, end, back, sent, _MOST_RETRIES)
+                limit = largest_packet(back.packet)
+                rows += self._data(told, end, back, sent, _MOST_RETRIES, limit)
             else:
                 rows.append(row_of(told, Result.OK, Disposition.DELIVERED))
         return rows
@@ -248,6 +251,17 @@ class Conversation:
         """Whether the error about the server's packet that was stopped reaches the server."""
         errors = self._flight.answer(back, story.branch)
         return any(isinstance(each, Delivered) and each.stack is server.stack for each in errors)
+
+    def _lost_limit(self, back: Ended, story: Story) -> tuple[Blocker, ...]:
+        """What keeps "too big" from a server whose answer was: without it the server sends the
+        same again."""
+        return tuple(
+            Blocker(each.stack.id, each.stopped.stop, Direction.FORWARD, Leg.ERROR,
+                    each.stopped.packet)
+            for each in self._flight.answer(back, story.branch)
+            if isinstance(each, Ended)
+            and each.stopped.stop.disposition is not Disposition.INSUFFICIENT_INFO
+        )  # fmt: skip
 
     def _astray(self, story: Story, end: Delivered | Left, leg: Leg) -> Row:
         lost = self._stray(end, leg)
@@ -276,7 +290,8 @@ class Conversation:
         self, story: Story, server: Delivered, back: Delivered | Left, sent: Packet, retries: int,
         limit: int = 0,
     ) -> list[Row]:  # fmt: skip
-        """The client's first data must reach the same server; `limit` is a learned path MTU."""
+        """The client's first data must reach the same server; `limit` is the largest packet that
+        the server's SYN-ACK allows, or that the path was learned to carry; 0 for none."""
         if self._is_one_guess_too_many(story):
             return [given_up(story, server.stack, sent)]
         data = data_packet(sent, self._question, self._client, server, limit)
@@ -284,7 +299,8 @@ class Conversation:
         for end in self._launch(data, story.branch):
             told = self._after(story, end, Leg.DATA)
             if isinstance(end, Delivered) and end.stack is server.stack:
-                rows += self._answer_data(told, server, sent, retries)
+                limit = largest_packet(server.packet)
+                rows += self._answer_data(told, server, sent, retries, limit)
             elif isinstance(end, Ended):
                 rows += self._data_stopped(story, told, server, back, sent, end, data, retries)
             else:

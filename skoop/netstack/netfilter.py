@@ -88,6 +88,9 @@ class Host(Protocol):
     def ipset(self, name: str) -> Membership | None:
         """A set by name, None if the namespace has none of that name."""
 
+    def mtu(self, device: str) -> int:
+        """The MTU of a device, 0 for one that is not known."""
+
     def has_socket(self, packet: Packet, *, transparent_only: bool) -> bool | None:
         """Whether a local socket would receive the packet (xt_socket); None if not collected."""
 

@@ -128,6 +128,11 @@ class Stack:
         """A set by name."""
         return self.namespace.ipsets.get(name)
 
+    def mtu(self, device: str) -> int:
+        """The MTU of a device, 0 for one that is not known."""
+        link = self.links.get(device)
+        return link.mtu if link else 0
+
     def has_socket(self, packet: Packet, *, transparent_only: bool) -> bool | None:
         """Whether a local socket would take the packet. Transparency is not in any dump."""
         if "sockets" in self.gaps or transparent_only:

@@ -21,7 +21,7 @@ STORIES = {
     "foreign-firewall": ("partial", "foreign-firewall", "k2"),
     "masquerade-missing": ("partial", "masquerade-missing", "k3"),
     "rp-filter": ("partial", "route-wrong-device", "k2"),
-    "mtu": ("partial", "mtu-pod-exceeds-path", "default/cli"),
+    "mtu": ("partial", "pmtud-blocked", "k1"),
     "dead-endpoint": ("partial", "dnat-to-dead-endpoint", "k1"),
     "nft-map": ("unreachable", "nft-service-map-missing", "k1"),
     "wrong-mac": ("partial", "neighbour-wrong-mac", "k2"),

@@ -7,6 +7,7 @@ import random
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,7 +22,15 @@ from tests.lab.lab import Lab
 from tests.lab.namespaces import forget_kept
 from tests.lab.namespaces import keep as keep_namespaces
 from tests.lab.predict import by_command
-from tests.lab.round import Play, Round, calico_round, in_mode, random_round, service_round
+from tests.lab.round import (
+    Play,
+    Round,
+    calico_round,
+    fault_round,
+    in_mode,
+    random_round,
+    service_round,
+)
 from tests.lab.written import differences
 
 RESULTS = Path("lab-results")
@@ -38,6 +47,8 @@ def main() -> int:
     fresh.add_argument("--queries", type=int, default=20, help="questions a round")
     fresh.add_argument("--services", action="store_true", help="only Services, without faults")
     fresh.add_argument("--calico", action="store_true", help="Calico clusters")
+    names = sorted(f.name for f in (*CATALOGUE, *CALICO))
+    fresh.add_argument("--fault", default="", choices=names, help="only this fault")
     fresh.add_argument("--proxy", default="", help="only this mode of kube-proxy")
     fresh.add_argument("--no-shrink", action="store_true", help="only report")
     fresh.add_argument("--results", type=Path, default=RESULTS)
@@ -54,7 +65,6 @@ def main() -> int:
     record.set_defaults(run=_record)
     play = commands.add_parser("build", help="build a cluster to play with")
     play.add_argument("--seed", type=int, default=None, help="default: the standard cluster")
-    names = sorted(f.name for f in (*CATALOGUE, *CALICO))
     play.add_argument("--fault", action="append", default=[], choices=names)
     play.add_argument("--keep", action="store_true", help="leave it standing under ip netns names")
     play.set_defaults(run=_build)
@@ -128,6 +138,8 @@ def _replay(arguments: argparse.Namespace) -> int:
 
 
 def _draw(arguments: argparse.Namespace) -> Callable[..., Round]:
+    if getattr(arguments, "fault", ""):
+        return partial(fault_round, fault=arguments.fault)
     return calico_round if arguments.calico else random_round
 
 

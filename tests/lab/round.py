@@ -73,6 +73,15 @@ def random_round(seed: int, *, queries: int = 20) -> Round:
     return _broken(seed, rng, random_cluster(rng), queries)
 
 
+def fault_round(seed: int, *, fault: str, queries: int = 20) -> Round:
+    """A random cluster that has a target for this one fault, and the fault."""
+    rng, drawn = random.Random(seed), None
+    while drawn is None:
+        cluster = random_cluster(rng)
+        drawn = aim(find(fault), cluster, rng)
+    return _asked(seed, rng, cluster, (drawn,), queries)
+
+
 def calico_round(seed: int, *, queries: int = 20) -> Round:
     """The same with a Calico cluster and its faults."""
     rng = random.Random(seed)
@@ -86,12 +95,18 @@ def _broken(seed: int, rng: random.Random, cluster: Cluster, queries: int) -> Ro
         drawn = _draw(rng, cluster)
         if drawn and drawn.fault not in {i.fault for i in injections}:
             injections.append(drawn)
+    return _asked(seed, rng, cluster, tuple(injections), queries)
+
+
+def _asked(
+    seed: int, rng: random.Random, cluster: Cluster, injections: tuple[Injection, ...], queries: int
+) -> Round:
     targets = tuple(i.target for i in injections)
-    shaped = reshaped(cluster, tuple(injections))
+    shaped = reshaped(cluster, injections)
     return Round(
         seed=seed,
         cluster=cluster,
-        injections=tuple(injections),
+        injections=injections,
         queries=Asker(shaped, rng, targets).draw(queries),
         warm=rng.random() < 0.3 and not any(find(i.fault).cold for i in injections),
     )

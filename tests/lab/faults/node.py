@@ -122,6 +122,19 @@ FAULTS: tuple[Fault, ...] = (
         also=("mtu-pod-exceeds-path",),
     ),
     fault(
+        "pmtud-blocked-but-clamped",
+        "mss-clamp-missing",
+        at(
+            "nodes",
+            f"iptables -I OUTPUT {_NO_NEEDED}",
+            "iptables -t mangle -A FORWARD -p tcp -m tcp --tcp-flags SYN,RST SYN "
+            "-j TCPMSS --clamp-mss-to-pmtu",
+        ),
+        reshape=_big_pods,
+        fits=lambda c, t: tunnelled(c, t) and c.cni == "hand",
+        harmless="TCP never sends what does not fit, and the datagrams that are asked are small",
+    ),
+    fault(
         "pod-mtu-too-big",
         "mtu-pod-exceeds-path",
         reshape=_big_pods,
@@ -145,7 +158,11 @@ FAULTS: tuple[Fault, ...] = (
             at("node", "ip link set cni0 mtu 900"),
             at("node", f"iptables -I OUTPUT {_NO_NEEDED}"),
         ),
-        also=("mtu-pod-exceeds-path", "mtu-node-mismatch", "df-too-big"),
+        # Below 1280 the kernel takes the bridge's IPv6 address away.
+        also=(
+            *("mtu-pod-exceeds-path", "mtu-node-mismatch", "df-too-big"),
+            "bridge-address-missing",
+        ),
     ),
     fault(
         "guest-firewall",

@@ -45,6 +45,9 @@ class OneNode:
     def ipset(self, name: str) -> Membership | None:
         return self.sets.get(name)
 
+    def mtu(self, device: str) -> int:
+        return 1500
+
     def has_socket(self, packet: Packet, *, transparent_only: bool) -> bool | None:
         return None
 

@@ -54,6 +54,9 @@ class Router:
     def ipset(self, name: str) -> Membership | None:
         return self.sets.get(name)
 
+    def mtu(self, device: str) -> int:
+        return 1500
+
     def has_socket(self, packet: Packet, *, transparent_only: bool) -> bool | None:
         return None
 

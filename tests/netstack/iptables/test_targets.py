@@ -127,6 +127,7 @@ def test_reject_says_how(target, probe, expected):
         ("DSCP --set-dscp 0x2e", "tos", 0xB8),
         ("DSCP --set-dscp-class CS1", "tos", 0x20),
         ("TCPMSS --clamp-mss-to-pmtu", "size", 60),
+        ("TCPMSS --set-mss 1300", "mss", 1300),
     ],
 )
 def test_header_fields(target, field, value):

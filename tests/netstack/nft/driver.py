@@ -75,6 +75,9 @@ class TestHost:
     def ipset(self, name: str) -> None:
         return None
 
+    def mtu(self, device: str) -> int:
+        return 1500
+
     def has_socket(self, packet: Packet, *, transparent_only: bool) -> bool | None:
         return self._sockets
 

@@ -1,5 +1,5 @@
 """Targets that leave a packet on its way: they log, count, classify or rewrite what skoop does not
-follow (the checksum, the MSS a SYN announces, the queueing class, members of sets)."""
+follow (the checksum, the queueing class, members of sets)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,6 @@ INERT: tuple[TargetType, ...] = (
     ),
     _inert("RATEEST", "measure", "rateest-name rateest-interval rateest-ewmalog"),
     _inert("SECMARK", "security mark", "selctx"),
-    _inert("TCPMSS", "set the announced MSS", "set-mss", "clamp-mss-to-pmtu"),
     _inert("TCPOPTSTRIP", "strip TCP options", "strip-options"),
     _inert("TEE", "send a copy elsewhere", "gateway oif"),
     _inert("TRACE", "trace"),

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from msgspec import structs
 
+from skoop.model.packet import Packet
 from skoop.netstack.conntrack import CtState
+from skoop.netstack.mss import announced, clamped
 from skoop.netstack.nft.datatypes import INTEGER, MARK, OPAQUE, DataType
 from skoop.netstack.nft.expr.ct import has_connection
 from skoop.netstack.nft.scope import Scope
@@ -76,7 +78,7 @@ def compile_mangle(json: Json, scope: Scope) -> Statement:
         raise UnmodelledError("what is set cannot be read")
     ((kind, what),) = key.items()
     if kind == "tcp option":
-        return NOTHING
+        return _segment_size(what, json["value"])
     if kind in ("meta", "ct") and what["key"] in _NO_EFFECT:
         return NOTHING
     if kind == "payload":
@@ -86,6 +88,24 @@ def compile_mangle(json: Json, scope: Scope) -> Statement:
     if setter is None:
         raise UnmodelledError(f"setting {kind} {str(what['key'])[:40]}")
     return _assign(json["value"], scope, MARK if what["key"] == "mark" else INTEGER, setter)
+
+
+def _segment_size(what: Json, value: Json) -> Statement:
+    """`tcp option maxseg size set N`, or `set rt mtu`, which stands for what the path carries; no
+    other option decides where a packet goes."""
+    if what.get("name") != "maxseg":
+        return NOTHING
+    if isinstance(value, int):
+        return action(
+            lambda world: (_with_packet(world, announced(world.packet, value)), Flow.NEXT)
+        )
+    if value != {"rt": {"key": "mtu"}}:
+        return NOTHING
+    return action(lambda world: (_with_packet(world, clamped(world.packet, world.view)), Flow.NEXT))
+
+
+def _with_packet(world: World, packet: Packet) -> World:
+    return world if packet is world.packet else structs.replace(world, packet=packet)
 
 
 def _payload(key: Json, what: Json, value: Json, scope: Scope) -> Statement:
