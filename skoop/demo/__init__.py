@@ -176,6 +176,33 @@ DEMOS = (
         dst="svc/shop/web",
         port=80,
     ),
+    Demo(
+        name="policy-denies",
+        family=Family.POLICIES,
+        shows="A NetworkPolicy names the client's labels, and forgets the client's namespace.",
+        file="policy-denies.tar.gz",
+        src="pod/default/cli",
+        dst="svc/shop/web",
+        port=80,
+    ),
+    Demo(
+        name="policy-stale",
+        family=Family.POLICIES,
+        shows="The policies allow it, and one node still enforces the one of yesterday.",
+        file="policy-stale.tar.gz",
+        src="pod/default/cli",
+        dst="svc/shop/web",
+        port=80,
+    ),
+    Demo(
+        name="calico-bgp",
+        family=Family.CALICO,
+        shows="Two nodes no longer speak BGP: neither knows the way to the other's pods.",
+        file="calico-bgp.tar.gz",
+        src="pod/default/cli",
+        dst="svc/shop/web",
+        port=80,
+    ),
 )
 
 

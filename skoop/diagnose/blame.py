@@ -37,10 +37,12 @@ from skoop.diagnose.trials import (
     behind,
     blockers_of,
     by_gain,
+    enough_together,
+    further_together,
     identity,
     mended,
+    met_after,
     try_each,
-    try_together,
 )
 from skoop.model.diagnosis import Suspicion
 from skoop.model.disposition import Direction, Disposition, Level, Result, Verdict
@@ -85,8 +87,11 @@ def _causes(
     trials = try_each(inquiry, [*expectations, *meddling])
     proven = [trial.expectation for trial in trials if trial.helps]
     nearer = [trial.expectation for trial in trials if trial.further and not trial.helps]
-    if not proven and not nearer:
-        proven = try_together(inquiry, expectations)
+    together = [] if proven else enough_together(inquiry, expectations)
+    if not (proven or together or nearer):
+        together = further_together(inquiry, expectations)
+    proven += together
+    met = [*blockers, *(one for each in together for one in met_after(inquiry, each))]
     cut_off = _cut_off(inquiry, trials, blockers)
     service = _service_causes(inquiry)
     sizes = size_causes(inquiry)
@@ -98,8 +103,9 @@ def _causes(
     named = (*proven, *cut_off, *nearer)
     dead, other = _dead_ends(inquiry, blockers)
     rest = [each for each in expectations if each not in named]
-    first = [_blocking(each, blockers) for each in named]
+    first = [_blocking(each, met) for each in named]
     told = (*sizes.suspicions, *first) if about_sizes(first) else (*first, *sizes.suspicions)
+    beyond = _beyond(inquiry, [*proven, *nearer], blockers)
     return _unique(
         (
             *stale_connection(inquiry.cluster, inquiry.question, inquiry.settled),
@@ -110,7 +116,7 @@ def _causes(
             *(each for each in service if each.blocking),
             *dead,
             *_direct(inquiry.cluster, by_gain(inquiry, left)),
-            *_direct(inquiry.cluster, behind(inquiry, [*proven, *nearer], blockers)),
+            *beyond,
             *unseen_nodes(inquiry.cluster, _nodes_met(inquiry.cluster, inquiry.settled.rows)),
             *(each for each in service if not each.blocking),
             *other,
@@ -120,6 +126,17 @@ def _causes(
             *_doubts(inquiry.settled.rows, blocking=False),
         )
     )
+
+
+def _beyond(
+    inquiry: Inquiry, repairs: list[Expectation], blockers: list[Blocker]
+) -> tuple[Suspicion, ...]:
+    """What would stop the traffic next. What stops it now is told already."""
+    now = {identity(each) for each in blockers}
+    found = [each for each in behind(inquiry, repairs, blockers) if identity(each) not in now]
+    policies = policy_causes(inquiry, found)
+    rest = [each for each in found if each not in policies.blockers]
+    return (*policies.suspicions, *_direct(inquiry.cluster, rest))
 
 
 def _dead_ends(
@@ -252,8 +269,10 @@ def _remark(suspicion: Suspicion) -> Suspicion:
 
 
 def _blocking(expectation: Expectation, blockers: list[Blocker]) -> Suspicion:
-    """The expectation as the cause, in the direction in which the packet was stopped."""
-    direction = blockers[0].direction if blockers else Direction.FORWARD
+    """The expectation as the cause, in the direction in which a packet was stopped there, or else
+    first of all."""
+    there = [each for each in blockers if each.node == expectation.namespace]
+    direction = (there or blockers)[0].direction if blockers else Direction.FORWARD
     level = expectation.suspicion.level
     raised = level if RANK[level] <= RANK[Level.CRITICAL] else Level.CRITICAL
     return replace(expectation.suspicion, blocking=True, direction=direction, level=raised)

@@ -49,5 +49,6 @@ def _failures(settled: Settled) -> str:
 
 def _continued(message: str) -> str:
     """A message in the middle of a sentence; abbreviations and names keep their capitals."""
-    small = message[1:2].islower() or message[1:2] == " "
+    first = message.partition(" ")[0]
+    small = first[1:].islower() or first[1:] == ""
     return message[0].lower() + message[1:] if small else message

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
@@ -78,55 +78,63 @@ def _try(inquiry: Inquiry, expectation: Expectation) -> Trial:
     )
 
 
-def try_together(inquiry: Inquiry, expectations: list[Expectation]) -> list[Expectation]:
-    """The fewest expectations that must all be mended, when no single one makes a difference.
+def enough_together(inquiry: Inquiry, expectations: list[Expectation]) -> list[Expectation]:
+    """The fewest expectations that must all be mended for more connections to work, when no single
+    one does; none when not even all of them do."""
+    before = _working(inquiry.settled) + _GAIN
+    return _fewest(inquiry, expectations, lambda after: _working(after) > before)
 
-    All severe ones are mended at once; if that helps, those that are not needed are left out one
-    by one.
-    """
+
+def further_together(inquiry: Inquiry, expectations: list[Expectation]) -> list[Expectation]:
+    """The same for traffic to get further, although no more of it works."""
+    return _fewest(inquiry, expectations, lambda after: _is_further(inquiry.settled, after))
+
+
+def _fewest(
+    inquiry: Inquiry, expectations: list[Expectation], helps: Callable[[Settled], bool]
+) -> list[Expectation]:
+    """All severe ones are mended at once; if that helps, those that are not needed are left out
+    one by one."""
     severe = [
         each
         for each in expectations
         if each.repair and RANK[each.suspicion.level] <= RANK[Level.CRITICAL]
     ][:_MOST_TOGETHER]
-
-    def helps(chosen: list[Expectation]) -> bool:
-        after = again(inquiry, mended(inquiry.flight.world, chosen))
-        gained = _working(after) > _working(inquiry.settled) + _GAIN
-        return gained or _is_further(inquiry.settled, after)
-
-    if len(severe) < 2 or not helps(severe):
+    world = inquiry.flight.world
+    if len(severe) < 2 or not helps(again(inquiry, mended(world, severe))):
         return []
     for each in list(severe):
         fewer = [other for other in severe if other is not each]
-        if helps(fewer):
+        if helps(again(inquiry, mended(world, fewer))):
             severe = fewer
     return severe
 
 
 def behind(inquiry: Inquiry, repairs: list[Expectation], blockers: list[Blocker]) -> list[Blocker]:
     """What would stop the traffic next: the walk goes on as if the first obstacles were mended, by
-    the repairs given, else by leaving out the rule that stopped it."""
-    world, pending = inquiry.flight.world, list(repairs)
+    all the repairs given, and then by leaving out the rule that stopped it."""
+    world: World | None = mended(inquiry.flight.world, repairs)
+    if not repairs:
+        world = _without_first(inquiry.flight.world, blockers)
     found: list[Blocker] = []
     for _ in range(_MOST_BEHIND):
-        changed = _without_obstacle(world, pending, blockers)
-        if changed is None:
+        if world is None:
             break
-        world = changed
         after = again(inquiry, world)
         if after.verdict is Verdict.REACHABLE:
             break
         blockers = blockers_of(after)
         found += blockers
+        world = _without_first(world, blockers)
     return found
 
 
-def _without_obstacle(
-    world: World, repairs: list[Expectation], blockers: list[Blocker]
-) -> World | None:
-    if repairs:
-        return mended(world, [repairs.pop(0)])
+def met_after(inquiry: Inquiry, repair: Expectation) -> list[Blocker]:
+    """What stops the traffic once one thing is mended."""
+    return blockers_of(again(inquiry, mended(inquiry.flight.world, (repair,))))
+
+
+def _without_first(world: World, blockers: list[Blocker]) -> World | None:
     return _without_rule_of(world, blockers[0]) if blockers else None
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import skoop
-from skoop.demo import demos
+from skoop.demo import find_demo
 from skoop.netstack.dump import Output
 from skoop.snapshot import (
     LeftOut,
@@ -142,13 +142,14 @@ def _document(document: NodeDocument) -> NodeDocument:
     host = next(d for d in document.namespaces if d.kind is NamespaceKind.HOST)
     inside = [pod for pod in pods if keeps_pod(f"{pod.namespace}/{pod.pod}")]
     gone = {pod.inode for pod in pods} - {pod.inode for pod in inside}
-    slim = [_pod(pod) for pod in inside]
+    slim = [without_unread(pod) for pod in inside]
     return NodeDocument(
         node=document.node, notes=document.notes, namespaces=(_host(host, gone), *slim)
     )
 
 
-def _pod(dump: NamespaceDump) -> NamespaceDump:
+def without_unread(dump: NamespaceDump) -> NamespaceDump:
+    """A namespace less what no part of skoop reads."""
     return _with(dump, {k: o for k, o in dump.outputs.items() if k not in _UNREAD})
 
 
@@ -221,9 +222,9 @@ def _foreign(line: str) -> bool:
 def main() -> None:
     """Write every demo's file."""
     folder = Path(skoop.__file__).parent / "demo"
-    for demo in demos():
-        file = folder / demo.file
-        save(shrunk(from_raw(CORPUS / f"{FROM[demo.name]}.tar.gz")), file)
+    for name, recording in FROM.items():
+        file = folder / find_demo(name).file
+        save(shrunk(from_raw(CORPUS / f"{recording}.tar.gz")), file)
         # For everybody who installs the package, not as private as a real cluster's.
         file.chmod(0o644)
 

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from skoop.cli.main import main
-from skoop.demo import Demo, demos
+from skoop.demo import Demo, demos, find_demo
+from skoop.model.request import Request
 from skoop.network.session import Session
+from skoop.report import render
+from skoop.report.convert import to_document
+from skoop.report.options import RenderOptions
 from skoop.snapshot import load
 from tests.demo.make_demos import FROM, SERVICES, keeps_pod
+from tests.demo.record import TRUTHS
+from tests.demo.stories import LAB
+from tests.lab.judge import Answer, Opinion
+from tests.lab.queries import Query
+from tests.lab.recorded import Recorded, compare
 from tests.scenarios import corpus, truth
 
 # verdict, the finding named first, and where
@@ -29,12 +40,17 @@ STORIES = {
     "pod-routes": ("unreachable", "pod-default-route-missing", "default/cli3"),
     "bridge-bypass": ("partial", "bridge-nf-call-off", "k1"),
     "dns-udp": ("unreachable", "policy-blocks-53", "default/cli"),
+    "policy-denies": ("unreachable", "policy-namespace-label-miss", "shop/web-1"),
+    "policy-stale": ("partial", "declared-but-not-programmed", "shop/web-1"),
+    "calico-bgp": ("partial", "bgp-route-not-present", "k1"),
 }
 MAX_BYTES = 60_000
+PLAYED = {story.name: story for story in LAB}
 
 
 def test_every_demo_has_a_story() -> None:
-    assert {one.name for one in demos()} == STORIES.keys() == FROM.keys()
+    assert {one.name for one in demos()} == STORIES.keys()
+    assert STORIES.keys() == FROM.keys() | PLAYED.keys()
 
 
 @pytest.mark.parametrize("demo", demos(), ids=lambda one: one.name)
@@ -54,12 +70,34 @@ def test_a_demo_tells_its_story(name: str, capsys: pytest.CaptureFixture[str]) -
     assert code == 1
 
 
-@pytest.mark.parametrize("demo", demos(), ids=lambda one: one.name)
-def test_a_demo_foretells_what_was_measured(demo: Demo) -> None:
+# every cause that is told, with its way, where several things are wrong or one shows twice
+CAUSES = {
+    "calico-bgp": [
+        ("bgp-route-not-present", "k1", "forward"),
+        ("bgp-route-not-present", "k3", "return"),
+    ],
+    "policy-denies": [
+        ("policy-namespace-label-miss", "shop/web-1", "forward"),
+        ("policy-namespace-label-miss", "shop/web-0", "forward"),
+    ],
+    "dns-udp": [("policy-blocks-53", "default/cli", "forward")],
+}
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_a_cause_is_told_once(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["demo", name, "-o", "json"])
+    told = json.loads(capsys.readouterr().out)["suspicions"]
+    found = [(one["name"], one["node"]["name"], one["direction"]) for one in told]
+    assert found == CAUSES[name]
+
+
+@pytest.mark.parametrize("name", FROM)
+def test_a_demo_foretells_what_was_measured(name: str) -> None:
     """Taking things out did not change what is left."""
-    with demo.path() as path:
+    with find_demo(name).path() as path:
         session = Session.open(load(path))
-    scenario = corpus.scenario(FROM[demo.name])
+    scenario = corpus.scenario(FROM[name])
     asked = [
         corpus.Asked(probe, session.diagnose(probe.request()))
         for probe in scenario.probes
@@ -69,6 +107,31 @@ def test_a_demo_foretells_what_was_measured(demo: Demo) -> None:
     wrong = [str(one.probe) for one in known if not truth.same_results(one, scenario)]
     assert len(known) >= 10
     assert wrong == []
+
+
+@pytest.mark.parametrize("name", PLAYED)
+def test_a_demo_of_the_lab_foretells_what_the_kernel_answered(name: str) -> None:
+    truth_ = msgspec.json.decode((TRUTHS / f"{name}.json").read_bytes(), type=Recorded)
+    with find_demo(name).path() as path:
+        cases = compare(truth_, path, _answers)
+    assert not [
+        f"{case.query}: real {case.real()}, predicted {case.predicted()}"
+        for case in cases
+        if case.opinion not in (Opinion.AGREE, Opinion.BEYOND)
+    ]
+    assert sum(case.opinion is Opinion.AGREE for case in cases) >= 40
+
+
+def _answers(snapshot: Path, queries: Sequence[Query]) -> list[Answer]:
+    session = Session.open(load(snapshot))
+    requests = (
+        Request(src=q.src, dst=q.dst, port=q.port, protocol=q.protocol, sport=q.sport)
+        for q in queries
+    )
+    return [
+        json.loads(render("json", to_document(session.diagnose(r)), RenderOptions()))
+        for r in requests
+    ]
 
 
 def is_there(end: corpus.End) -> bool:

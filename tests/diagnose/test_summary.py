@@ -7,8 +7,11 @@ import pytest
 from skoop.cluster.resolve import Ends, Target
 from skoop.diagnose.summary import summarise
 from skoop.diagnose.verdict import settle
+from skoop.findings import route
 from skoop.model.address import Family
-from skoop.model.diagnosis import Endpoint, EndpointKind
+from skoop.model.diagnosis import Endpoint, EndpointKind, Where
+from skoop.model.disposition import Direction
+from skoop.model.trace import Evidence
 from tests.diagnose.test_verdict import row
 
 ENDS = Ends(
@@ -41,3 +44,21 @@ SENTENCES = {
 @pytest.mark.parametrize(("rows", "said"), SENTENCES.values(), ids=SENTENCES)
 def test_the_sentence(rows, said):
     assert summarise(ENDS, 80, settle(rows), ()) == said
+
+
+CAUSES = {
+    "A rule drops it": "because a rule drops it",
+    "No route is left": "because no route is left",
+    "NetworkPolicy shop/p denies it": "because NetworkPolicy shop/p denies it",
+    "IP forwarding is off": "because IP forwarding is off",
+}
+
+
+@pytest.mark.parametrize("message", CAUSES)
+def test_a_cause_goes_on_in_the_sentence(message: str) -> None:
+    cause = route.RouteMissing.suspect(
+        where=Where("node", "k1"), direction=Direction.FORWARD, message=message,
+        evidence=(Evidence("a", "b"),), blocking=True,
+    )  # fmt: skip
+    said = summarise(ENDS, 80, settle([row("timeout")]), (cause,))
+    assert said.endswith(f"{CAUSES[message]}.")

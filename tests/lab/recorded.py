@@ -19,7 +19,17 @@ from tests.lab.queries import Query
 from tests.lab.round import Play, Round, Truth, aim, attempts, from_json, to_json
 from tests.lab.round import reshaped as _reshaped
 
-__all__ = ["FOLDER", "Recorded", "aim", "compare", "from_json", "load", "record", "to_json"]
+__all__ = [
+    "FOLDER",
+    "Recorded",
+    "aim",
+    "compare",
+    "from_json",
+    "load",
+    "patient",
+    "record",
+    "to_json",
+]
 
 FOLDER = Path(__file__).resolve().parent.parent / "data" / "lab"
 
@@ -41,7 +51,7 @@ def record(played: Round, folder: Path) -> Path:
         home = Path(name)
         with Play(played) as play:
             play.capture(home / "snapshot")
-            truths = [_patient(play, truth) for truth in play.ask()]
+            truths = [patient(play, truth) for truth in play.ask()]
         (home / "round.json").write_bytes(to_json(played))
         (home / "truth.json").write_bytes(msgspec.json.encode(truths))
         with tarfile.open(target, "w:gz") as archive:
@@ -50,8 +60,8 @@ def record(played: Round, folder: Path) -> Path:
     return target
 
 
-def _patient(play: Play, truth: Truth) -> tuple[Hit, ...]:
-    """Every backend drawn, and no attempt lost to haste."""
+def patient(play: Play, truth: Truth) -> tuple[Hit, ...]:
+    """What came of a question: every backend drawn, and no attempt lost to haste."""
     tries = attempts(play.lab.cluster, truth.query)
     slow = any(h.result in ("timeout", "unreachable") for h in truth.hits)
     if not slow and tries == 1:

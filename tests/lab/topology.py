@@ -196,12 +196,14 @@ class Node(Struct, frozen=True, kw_only=True):
 
 class Calico(Struct, frozen=True):
     """Calico instead of flannel. `tunnel` is "vxlan", "ipip" or "" (none), `cross` means that only
-    packets between subnets are tunnelled, `nft` that Felix writes nftables."""
+    packets between subnets are tunnelled, `nft` that Felix writes nftables, `mesh` that nodes speak
+    BGP with each other alone and the routers between them know no pods."""
 
     tunnel: str = ""
     cross: bool = False
     nat_outgoing: bool = True
     nft: bool = False
+    mesh: bool = False
 
 
 class Cluster(Struct, frozen=True, kw_only=True):

@@ -14,7 +14,6 @@ from tests.lab.topology import CLUSTER_CIDR, Cluster, Node, Pod
 
 GATEWAY = "169.254.1.1"
 HOST_MAC = "ee:ee:ee:ee:ee:ee"
-PROFILE = "kns.lab"
 
 
 def mac(node: Node) -> str:
@@ -68,7 +67,7 @@ def node_lines(cluster: Cluster, node: Node) -> tuple[list[str], list[str]]:
 
 def router_lines(cluster: Cluster) -> list[str]:
     """Routes of the routers between the nodes: they take part in BGP where nothing is tunnelled."""
-    if cluster.calico is None or cluster.calico.tunnel:
+    if cluster.calico is None or cluster.calico.tunnel or cluster.calico.mesh:
         return []
     return [f"route add {node.block} via {node.ip}" for node in cluster.nodes]
 
@@ -107,11 +106,13 @@ def felix(cluster: Cluster, pods: tuple[Pod, ...]) -> FelixNode:
     """A node without policies: every workload has the profile of its namespace, which allows."""
     allow = (Rule("allow"),)
     masqueraded = cluster.calico is not None and cluster.calico.nat_outgoing
+    spaces = dict.fromkeys(pod.namespace for pod in pods)
     return FelixNode(
         endpoints=tuple(
-            Endpoint(interface=veth(pod.namespace, pod.name), profiles=(PROFILE,)) for pod in pods
+            Endpoint(interface=veth(p.namespace, p.name), profiles=(f"kns.{p.namespace}",))
+            for p in pods
         ),
-        profiles=(Policy(name=PROFILE, ingress=allow, egress=allow),),
+        profiles=tuple(Policy(name=f"kns.{s}", ingress=allow, egress=allow) for s in spaces),
         pools=(CLUSTER_CIDR,),
         masqueraded=(CLUSTER_CIDR,) if masqueraded else (),
         to_host="ACCEPT",

@@ -25,7 +25,7 @@ def resources(cluster: Cluster) -> dict[str, tuple[str, str, Iterable[Object]]]:
     calico = cluster.calico
     if calico is None:
         return {}
-    peers = [] if calico.tunnel else _peers(cluster)
+    peers = [] if calico.tunnel or calico.mesh else _peers(cluster)
     found = {
         "ippools": ("IPPool", [_pool(calico)]),
         "blockaffinities": ("BlockAffinity", [_affinity(node) for node in cluster.nodes]),
