@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 import typer
 
@@ -74,7 +75,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if any("\udc80" <= one <= "\udcff" for argument in arguments for one in argument):
             raise UsageError("An argument is not valid text in this locale's encoding.")
-        command = typer.main.get_command(app)
+        command = _tree()
         defaults = default_map(command, os.environ)
         command(args=list(arguments), prog_name="skoop", default_map=defaults)
     except SkoopError as error:
@@ -91,6 +92,13 @@ def main(arguments: Sequence[str]) -> int:
         )
         return SkoopError.exit_code
     return 0
+
+
+@cache
+def _tree() -> Any:
+    """The commands as click runs them, built once: that takes longer than most of them do, and
+    tests and notebooks run many command lines in one process."""
+    return typer.main.get_command(app)
 
 
 def _sentence(error: SkoopError) -> str:

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from tests.lab import recorded
 from tests.lab.calico.faults import OWN as CALICO
-from tests.lab.differential import Tally, keep, rounds, run_round, shrink
+from tests.lab.differential import Tally, blame_round, keep, rounds, shrink
 from tests.lab.effect import Effect, effect_of
 from tests.lab.faults import CATALOGUE, find
 from tests.lab.generate import random_cluster, standard
@@ -90,7 +90,7 @@ def _fresh(arguments: argparse.Namespace) -> int:
             break
         with TemporaryDirectory(prefix="skoop-round-") as folder:
             snapshot = Path(folder) / "snapshot"
-            for case in run_round(played, by_command, snapshot, tally):
+            for case in blame_round(played, by_command, snapshot, tally):
                 if case.opinion in (Opinion.DISAGREE, Opinion.ERROR):
                     _report(played, case, snapshot, arguments)
             for line in differences(snapshot) if arguments.services else ():
@@ -127,7 +127,7 @@ def _replay(arguments: argparse.Namespace) -> int:
     home = arguments.results / f"replay-{played.seed}"
     with TemporaryDirectory(prefix="skoop-round-") as folder:
         snapshot = Path(folder) / "snapshot"
-        for case in run_round(played, by_command, snapshot, tally):
+        for case in blame_round(played, by_command, snapshot, tally):
             print(f"{case.opinion.value:9} {case.query.id}: {case.query}")
             print(f"          real:      {case.real()}\n          predicted: {case.predicted()}")
             if case.opinion in (Opinion.DISAGREE, Opinion.ERROR):

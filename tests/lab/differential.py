@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,6 +23,7 @@ from tests.lab.topology import Cluster, without_node, without_pod, without_servi
 
 PATIENT = 1.3
 """Seconds. Longer than the first retransmission of a SYN, so that a lost packet is no verdict."""
+_WRONG = (Opinion.DISAGREE, Opinion.ERROR)
 
 
 class Tally(Struct):
@@ -53,24 +55,34 @@ class Tally(Struct):
 def run_round(played: Round, predict: Predict, folder: Path, tally: Tally) -> list[Case]:
     """Play a round, compare every question, and count. `folder` gets the snapshot."""
     cases = compare(played, predict, folder)
-    clean = _clean_truths(played, cases)
     for case in cases:
         tally.opinions[case.opinion] += 1
-        if case.opinion in (Opinion.DISAGREE, Opinion.ERROR):
+        if case.opinion in _WRONG:
             tally.disagreements.append((played, case))
-        elif case.query.id in clean and differs(
-            case.query, clean[case.query.id], _outcome(case.hits)
-        ):
+    return cases
+
+
+def blame_round(played: Round, predict: Predict, folder: Path, tally: Tally) -> list[Case]:
+    """The same, and play it once more without its fault, to count whether skoop blames the fault
+    for what it changed."""
+    cases = run_round(played, predict, folder, tally)
+    clean = _clean_truths(played, cases)
+    for case in cases:
+        query = case.query
+        if case.opinion in _WRONG or query.id not in clean:
+            continue
+        if differs(query, clean[query.id], _outcome(case.hits)):
             _count_blame(played, case, tally)
     return cases
 
 
 def compare(played: Round, predict: Predict, folder: Path) -> list[Case]:
     """Both answers to every question of a round."""
-    with Play(played) as play:
+    with Play(played) as play, ThreadPoolExecutor(1) as beside:
         play.capture(folder)
-        answers = predict(folder, played.queries)
+        predicted = beside.submit(predict, folder, played.queries)
         truths = play.ask()
+        answers = predicted.result()
         cluster = play.lab.cluster
         cases = []
         for truth, answer in zip(truths, answers, strict=True):
@@ -154,7 +166,7 @@ def _still(played: Round, predict: Predict) -> bool:
             cases = compare(played, predict, Path(folder) / "snapshot")
         except (KeyError, StopIteration, RuntimeError, IndexError):
             return False
-        return any(c.opinion in (Opinion.DISAGREE, Opinion.ERROR) for c in cases)
+        return any(c.opinion in _WRONG for c in cases)
 
 
 def _smaller(played: Round) -> Iterator[Round]:

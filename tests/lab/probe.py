@@ -65,7 +65,7 @@ class Hit(Struct, frozen=True, order=True):
         return (self.result, self.server, self.seen_source)
 
 
-def shoot(shots: Iterable[Shot], *, timeout: float = TIMEOUT, width: int = 64) -> list[Hit]:
+def shoot(shots: Iterable[Shot], *, timeout: float = TIMEOUT, width: int = 128) -> list[Hit]:
     """Make all attempts, up to `width` at a time, in the order given."""
     with ThreadPoolExecutor(width) as pool:
         return list(pool.map(lambda shot: fire(shot, timeout=timeout), shots))

@@ -20,7 +20,7 @@ from tests.lab.effect import aimed, effect_of, flavours
 from tests.lab.faults import CATALOGUE, Fault, find
 from tests.lab.generate import random_cluster, standard
 from tests.lab.judge import Answer, Opinion, judge
-from tests.lab.predict import by_command
+from tests.lab.predict import by_call, by_command
 from tests.lab.probe import Hit, shoot
 from tests.lab.queries import Query, behind, shot
 from tests.lab.round import (
@@ -241,7 +241,7 @@ def test_the_simulator_agrees_with_the_kernel(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", RECORDED, ids=lambda p: p.name.partition(".")[0])
 def test_the_simulator_agrees_with_recorded_kernels(path: Path, tmp_path: Path) -> None:
     found = recorded.load(path, tmp_path)
-    cases = recorded.compare(found, tmp_path / "snapshot", by_command)
+    cases = recorded.compare(found, tmp_path / "snapshot", by_call)
     wrong = [c for c in cases if c.opinion in (Opinion.DISAGREE, Opinion.ERROR)]
     said = [f"{c.query}: real {c.real()}, predicted {c.predicted()}" for c in wrong]
     assert not wrong, "\n".join([found.played.described(), *said])

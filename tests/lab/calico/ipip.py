@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.lab.calico.faults import CATALOGUE
-from tests.lab.differential import Tally, run_round
+from tests.lab.differential import Tally, blame_round
 from tests.lab.faults import Fault, find
 from tests.lab.generate import standard
 from tests.lab.judge import Case, Opinion
@@ -97,7 +97,7 @@ def _broken(fault: Fault, rng: random.Random, count: int) -> Round | None:
 
 def _play(name: str, played: Round, tally: Tally) -> None:
     with TemporaryDirectory(prefix="skoop-ipip-") as folder:
-        cases = run_round(played, by_command, Path(folder) / "snapshot", tally)
+        cases = blame_round(played, by_command, Path(folder) / "snapshot", tally)
     print(f"{name}: {len(cases)} questions", flush=True)
     for case in cases:
         if case.opinion not in (Opinion.AGREE, Opinion.BEYOND):
