@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.e2e.command import SKOOP, environment
+from tests.e2e.command import skoop
 from tests.e2e.site import Place, Seen, Target, settle
 
 # REJECT's ICMP error or reset reaches the client as one of these; routers limit the rate of their
@@ -61,36 +60,20 @@ class Answer:
 
 def diagnose(source: str, destination: str, *options: str) -> Answer:
     """Run `skoop diagnose` on the cluster of KUBECONFIG, as its users do."""
-    command = (*SKOOP, "diagnose", source, destination, *options)
+    command = ("diagnose", source, destination, *options)
     started = time.monotonic()
-    done = subprocess.run(
-        [*command, "-o", "json"],
-        env=environment(),
-        text=True,
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
+    done = skoop(*command, "-o", "json")
     seconds = time.monotonic() - started
     if not done.stdout.strip():
-        raise AssertionError(f"{' '.join(command[3:])}: exit {done.returncode}: {done.stderr}")
+        raise AssertionError(f"{' '.join(command)}: exit {done.returncode}: {done.stderr}")
     return Answer(json.loads(done.stdout), done.returncode, done.stderr, seconds)
 
 
 def diagnose_all(questions: Iterable[dict[str, Any]]) -> dict[str, Answer]:
     """Run `skoop diagnose --batch`: the state is collected once; answers by the questions' id."""
     asked = "".join(json.dumps(each) + "\n" for each in questions)
-    command = (*SKOOP, "diagnose", "--batch", "-", "-o", "json")
     started = time.monotonic()
-    done = subprocess.run(
-        command,
-        env=environment(),
-        input=asked,
-        text=True,
-        capture_output=True,
-        timeout=300,
-        check=False,
-    )
+    done = skoop("diagnose", "--batch", "-", "-o", "json", text=asked, seconds=300)
     seconds = time.monotonic() - started
     results = [json.loads(line) for line in done.stdout.splitlines()]
     if failed := [each for each in results if "error" in each] or not results:

@@ -49,7 +49,8 @@ def get(*arguments: str) -> Object:
 def apply(*objects: Object) -> None:
     """Create or change objects; a namespaced one without namespace lies in the tests'."""
     for each in objects:
-        each["metadata"].setdefault("namespace", NAMESPACE)
+        if each["kind"] != "Namespace":
+            each["metadata"].setdefault("namespace", NAMESPACE)
     kubectl(
         "apply", "-f", "-", text=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
     )
