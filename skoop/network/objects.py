@@ -8,6 +8,7 @@ from skoop.cluster.api import ApiClient
 from skoop.cluster.detect import detect
 from skoop.cluster.fetch import (
     DNS,
+    REFERRED,
     Lists,
     fetch_list,
     fetch_lists,
@@ -26,7 +27,8 @@ _RANGES = "servicecidrs"
 def read_cluster(client: ApiClient, observe: Observer, *, settings: bool) -> Inventory:
     """A running cluster's objects, as far as they can be had; with `settings` its network's
     ConfigMaps too. Raises AccessError."""
-    cluster = LiveObjects(client, fetch_lists(client, observe=observe), observe)
+    lists = fetch_lists(client, named=REFERRED, observe=observe)
+    cluster = LiveObjects(client, lists, observe)
     if settings:
         cluster.settle(DNS)
     return cluster.inventory

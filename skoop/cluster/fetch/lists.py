@@ -26,6 +26,8 @@ from skoop.model.progress import ListFailed, ListFinished, ListStarted, Observer
 
 _PARALLEL = 8
 _NOTHING: Collection[str] = ()
+_EMPTY = b'"items":[]}'
+"""How a list without objects ends."""
 
 
 class Lists(Struct, frozen=True):
@@ -33,6 +35,14 @@ class Lists(Struct, frozen=True):
 
     documents: Mapping[str, bytes] = {}
     absent: tuple[NotChecked, ...] = ()
+
+    def may_have(self, files: Iterable[str]) -> bool:
+        """Whether one of these lists has objects, or did not come."""
+        unseen = {each.what for each in self.absent}
+        return any(
+            file in unseen or not self.documents.get(file, _EMPTY).endswith(_EMPTY)
+            for file in files
+        )
 
     def with_more(self, more: Lists) -> Lists:
         """Both; the objects of a list that is in both are in one."""
@@ -83,10 +93,10 @@ def fetch_lists(
     served = _served(client)
     wanted = [each for each in table if _is_wanted(each, named, served)]
     fetcher = _Fetcher(client, {each.file: each for each in table}, tuple(within), observe)
-    whole = Lists()
-    for each in in_parallel(fetcher.fetch, wanted, _PARALLEL):
-        whole = whole.with_more(each)
-    return whole
+    first = [each for each in wanted if not each.only_for or each.file in named]
+    whole = fetcher.fetch_all(first)
+    second = [each for each in wanted if each not in first and whole.may_have(each.only_for)]
+    return whole.with_more(fetcher.fetch_all(second))
 
 
 def fetch_list(client: ApiClient, file: str, *, observe: Observer = ignore) -> Lists:
@@ -126,6 +136,13 @@ class _Fetcher(Struct, frozen=True):
     by_file: Mapping[str, Listed]
     within: tuple[str, ...]
     observe: Observer
+
+    def fetch_all(self, wanted: Iterable[Listed]) -> Lists:
+        """Lists, in parallel. Raises AccessError as `fetch`."""
+        whole = Lists()
+        for each in in_parallel(self.fetch, wanted, _PARALLEL):
+            whole = whole.with_more(each)
+        return whole
 
     def fetch(self, listed: Listed) -> Lists:
         """One list, or why it is not there. Raises AccessError when none can be had."""

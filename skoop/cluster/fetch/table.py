@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from skoop.cluster.api import Resource
 from skoop.cluster.api.resource import (
@@ -32,13 +33,14 @@ class When(Enum):
 class Listed(Struct, frozen=True, kw_only=True):
     """A list. `file` is its name in a snapshot and in `Inventory.absent`; `instead` names the list
     to fall back to; `along_with` is another "GROUP/VERSION" whose presence makes it worth asking
-    for."""
+    for; `only_for` are lists without whose objects nothing refers to its own."""
 
     resource: Resource
     file: str
     when: When = When.ALWAYS
     instead: str = ""
     along_with: str = ""
+    only_for: tuple[str, ...] = ()
     namespaced: bool = True
 
     @property
@@ -47,13 +49,19 @@ class Listed(Struct, frozen=True, kw_only=True):
         return self.along_with or f"{self.resource.group}/{self.resource.version}"
 
 
+_CALICO = "crd.projectcalico.org"
+_POLICY = "policy.networking.k8s.io"
+_POLICIES = (f"networkpolicies.{_CALICO}", f"globalnetworkpolicies.{_CALICO}")
+
+
 def _custom(plural: str, group: str, version: str = "v1") -> Listed:
     resource = Resource(plural, group, version)
     return Listed(resource=resource, file=resource.rbac, when=When.SERVED, namespaced=False)
 
 
-_CALICO = "crd.projectcalico.org"
-_POLICY = "policy.networking.k8s.io"
+def _calico(plural: str, *, instead: str = "", only_for: tuple[str, ...] = ()) -> Listed:
+    return replace(_custom(plural, _CALICO), instead=instead, only_for=only_for)
+
 
 TABLE = (
     Listed(resource=PODS, file="pods"),
@@ -74,30 +82,35 @@ TABLE = (
         file="servicecidrs",
         when=When.NAMED,
     ),
-    _custom("ippools", _CALICO),
-    _custom("blockaffinities", _CALICO),
-    _custom("ipamblocks", _CALICO),
-    _custom("felixconfigurations", _CALICO),
-    _custom("bgppeers", _CALICO),
-    _custom("bgpconfigurations", _CALICO),
+    _calico("ippools"),
+    # A block says the same as its affinity, and lists each of its addresses besides.
+    _calico("blockaffinities", instead=f"ipamblocks.{_CALICO}"),
+    replace(_calico("ipamblocks"), when=When.INSTEAD),
+    _calico("felixconfigurations"),
+    _calico("bgppeers"),
+    _calico("bgpconfigurations"),
     _custom("installations", "operator.tigera.io"),
-    _custom("networkpolicies", _CALICO),
-    _custom("globalnetworkpolicies", _CALICO),
-    _custom("tiers", _CALICO),
-    _custom("networksets", _CALICO),
-    _custom("globalnetworksets", _CALICO),
-    _custom("hostendpoints", _CALICO),
+    _calico("networkpolicies"),
+    _calico("globalnetworkpolicies"),
+    _calico("tiers", only_for=_POLICIES),
+    _calico("networksets", only_for=_POLICIES),
+    _calico("globalnetworksets", only_for=_POLICIES),
+    _calico("hostendpoints"),
     Listed(
         resource=Resource("serviceaccounts"),
         file="serviceaccounts",
         when=When.SERVED,
         along_with=f"{_CALICO}/v1",
+        only_for=_POLICIES,
     ),
     _custom("adminnetworkpolicies", _POLICY, "v1alpha1"),
     _custom("baselineadminnetworkpolicies", _POLICY, "v1alpha1"),
     _custom("clusternetworkpolicies", _POLICY, "v1alpha2"),
 )
-NAMED = frozenset(each.file for each in TABLE if each.when is When.NAMED)
+REFERRED = frozenset(each.file for each in TABLE if each.only_for)
+"""What policies refer to, for those who try policies that the cluster does not have yet."""
+NAMED = REFERRED | {each.file for each in TABLE if each.when is When.NAMED}
+"""What most questions do without, for those who want all."""
 
 
 def rules() -> tuple[Mapping[str, list[str]], ...]:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from skoop.cluster.api import ApiClient, UnauthorizedError, UnreachableError
 from skoop.cluster.detect import Cni, detect
-from skoop.cluster.fetch import NAMED, TABLE, fetch_lists, fetch_settings, needed, require, rules
+from skoop.cluster.fetch import (
+    NAMED,
+    REFERRED,
+    TABLE,
+    fetch_lists,
+    fetch_settings,
+    needed,
+    require,
+    rules,
+)
 from skoop.cluster.inventory import from_documents
 from skoop.errors import AccessError
 from skoop.model.kube import Inventory
@@ -119,10 +130,65 @@ def test_custom_resources_where_they_are(client: ApiClient, server: ApiServer) -
     assert not any("policy.networking" in path for _, _, path in server.log)
 
 
+CALICO = "crd.projectcalico.org"
+CALICO_KINDS = {
+    "ippools": "IPPool",
+    "blockaffinities": "BlockAffinity",
+    "ipamblocks": "IPAMBlock",
+    "felixconfigurations": "FelixConfiguration",
+    "bgppeers": "BGPPeer",
+    "bgpconfigurations": "BGPConfiguration",
+    "globalnetworkpolicies": "GlobalNetworkPolicy",
+    "tiers": "Tier",
+    "networksets": "NetworkSet",
+    "globalnetworksets": "GlobalNetworkSet",
+    "hostendpoints": "HostEndpoint",
+}
+ALWAYS_OF_CALICO = {
+    f"{plural}.{CALICO}"
+    for plural in CALICO_KINDS
+    if plural not in ("ipamblocks", "tiers", "networksets", "globalnetworksets")
+}
+REFERRED_TO = {*(f"{each}.{CALICO}" for each in ("tiers", "networksets", "globalnetworksets"))}
+POLICY = {"kind": "GlobalNetworkPolicy", "metadata": {"name": "all"}, "spec": {}}
+
+
+@pytest.fixture
+def calico(server: ApiServer) -> ApiServer:
+    for plural, kind in CALICO_KINDS.items():
+        server.resources[plural] = Kind(plural, kind, CALICO, namespaced=False)
+    server.resources["serviceaccounts"] = Kind("serviceaccounts", "ServiceAccount", "")
+    return server
+
+
+def of_calico(client: ApiClient, **more: Any) -> set[str]:
+    return set(fetch_lists(client, **more).documents) - set(ALWAYS)
+
+
+def test_what_policies_refer_to_is_listed_where_policies_are(
+    client: ApiClient, calico: ApiServer
+) -> None:
+    assert of_calico(client) == ALWAYS_OF_CALICO
+    everything = ALWAYS_OF_CALICO | REFERRED_TO | {"serviceaccounts"}
+    assert of_calico(client, named=REFERRED) == everything
+    calico.load([POLICY])
+    assert of_calico(client) == everything
+
+
+def test_what_unseen_policies_may_refer_to_is_listed(client: ApiClient, calico: ApiServer) -> None:
+    calico.faults.add(Fault("forbidden", resource="globalnetworkpolicies", times=0))
+    assert of_calico(client) >= REFERRED_TO
+
+
+def test_blocks_stand_in_for_their_affinities(client: ApiClient, calico: ApiServer) -> None:
+    calico.faults.add(Fault("forbidden", resource="blockaffinities", times=0))
+    assert f"ipamblocks.{CALICO}" in of_calico(client)
+
+
 def test_a_server_that_does_not_tell_its_groups(client: ApiClient, server: ApiServer) -> None:
     server.faults.add(Fault("forbidden", resource="/apis"))
     lists = fetch_lists(client)
-    assert set(lists.documents) == set(ALWAYS) | {"serviceaccounts"}
+    assert set(lists.documents) == set(ALWAYS)
     assert lists.absent == ()
 
 
