@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from skoop.cli.grouped import grouped
 from skoop.cli.options import AsList, ListFormat
 
 if TYPE_CHECKING:
@@ -19,32 +20,66 @@ app = typer.Typer(
 )
 
 Namespace = Annotated[str, typer.Option("-n", "--namespace", help="Where the collectors live.")]
-Images = Annotated[
-    str,
-    typer.Option("--images-json", metavar="FILE", help='Images by container: {"collector": ...}.'),
-]
-Image = Annotated[
-    str,
-    typer.Option(
-        "--collector-image",
-        metavar="IMAGE",
-        help="Instead of --images-json.",
-    ),
-]
 Folder = Annotated[
     str, typer.Option("--manifests", metavar="DIR", help="Own manifests instead of skoop's.")
 ]
-Kubeconfig = Annotated[str, typer.Option("--kubeconfig", metavar="FILE", help="The cluster.")]
-KubeContext = Annotated[str, typer.Option("--context", help="Context of the kubeconfig.")]
 _NAMESPACE = "skoop"
 
 
+class Wanted(NamedTuple):
+    """Which collectors are installed, and where."""
+
+    namespace: Namespace = _NAMESPACE
+    images_json: Annotated[
+        str,
+        typer.Option(metavar="FILE", help='Images by container: {"collector": ...}.'),
+    ] = ""
+    collector_image: Annotated[
+        str, typer.Option(metavar="IMAGE", help="Instead of --images-json.")
+    ] = ""
+    manifests: Folder = ""
+
+    def made(self, *, bootstrap: bool = False) -> tuple[Manifest, ...]:
+        """Their manifests; with `bootstrap` as static pods. Raises UsageError."""
+        from pathlib import Path
+
+        from skoop.collector import manifest as room
+        from skoop.collector.labels import CONTAINER
+        from skoop.collector.script import agent_argument
+
+        images = dict(room.read_images(Path(self.images_json) if self.images_json else None))
+        if self.collector_image:
+            images[CONTAINER] = self.collector_image
+        substitution = room.Substitution(
+            namespace=self.namespace,
+            images=images,
+            source=self.images_json or "images.json",
+            agent=agent_argument(),
+        )
+        place = (Path(self.manifests),) if self.manifests else ()
+        get = room.get_bootstrap_resources if bootstrap else room.get_resources
+        return room.substitute(get(*place), substitution)
+
+
+class Cluster(NamedTuple):
+    """The cluster they are in."""
+
+    kubeconfig: Annotated[
+        str, typer.Option("--kubeconfig", metavar="FILE", help="The cluster.")
+    ] = ""
+    context: Annotated[str, typer.Option(help="Context of the kubeconfig.")] = ""
+
+    def client(self) -> ApiClient:
+        """A client for it. Raises AccessError."""
+        from skoop.cluster.api import connect
+
+        return connect(self.kubeconfig, self.context)
+
+
 @app.command()
+@grouped
 def render(
-    namespace: Namespace = _NAMESPACE,
-    images_json: Images = "",
-    collector_image: Image = "",
-    manifests: Folder = "",
+    wanted: Wanted,
     bootstrap: Annotated[
         bool,
         typer.Option(
@@ -58,36 +93,34 @@ def render(
     from skoop.cli.output import emit, remark
     from skoop.collector import manifest as room
 
-    made = _made(namespace, images_json, collector_image, manifests, bootstrap=bootstrap)
+    made = wanted.made(bootstrap=bootstrap)
     for problem in room.lint(made):
         remark(f"skoop: {problem}")
     emit(room.render(made))
 
 
 @app.command()
+@grouped
 def install(
-    namespace: Namespace = _NAMESPACE,
-    images_json: Images = "",
-    collector_image: Image = "",
-    manifests: Folder = "",
-    kubeconfig: Kubeconfig = "",
-    context: KubeContext = "",
+    wanted: Wanted,
+    cluster: Cluster,
     output: AsList = ListFormat.TABLE,
 ) -> None:
     """Install collectors on every node. A second time changes nothing."""
     from skoop.collector.manifest.install import check
     from skoop.collector.manifest.install import install as into
 
-    made = _made(namespace, images_json, collector_image, manifests)
+    made = wanted.made()
     check(made)
-    _tell(into(_client(kubeconfig, context), made), output)
+    _tell(into(cluster.client(), made), output)
 
 
 @app.command()
+@grouped
 def status(
     namespace: Namespace = _NAMESPACE,
-    kubeconfig: Kubeconfig = "",
-    context: KubeContext = "",
+    *,
+    cluster: Cluster,
     output: AsList = ListFormat.TABLE,
 ) -> None:
     """Say which nodes have a collector that is ready, and why others have not."""
@@ -96,26 +129,28 @@ def status(
     from skoop.cli.output import write_list
     from skoop.collector.standing import status as standing
 
-    rows = standing(_client(kubeconfig, context), namespace, "skoop-collector")
+    rows = standing(cluster.client(), namespace, "skoop-collector")
     write_list(output, ("kind", "name", "state"), [structs.asdict(row) for row in rows])
 
 
 @app.command()
+@grouped
 def uninstall(
     namespace: Namespace = _NAMESPACE,
     manifests: Folder = "",
-    kubeconfig: Kubeconfig = "",
-    context: KubeContext = "",
+    *,
+    cluster: Cluster,
     output: AsList = ListFormat.TABLE,
 ) -> None:
     """Remove what `install` made. A namespace that was there before is kept."""
     from skoop.collector.manifest.install import uninstall as out_of
 
-    made = _made(namespace, "", "", manifests)
-    _tell(out_of(_client(kubeconfig, context), made), output)
+    made = Wanted(namespace=namespace, manifests=manifests).made()
+    _tell(out_of(cluster.client(), made), output)
 
 
 @app.command()
+@grouped
 def gc(
     namespace: Annotated[
         str, typer.Option("-n", "--namespace", help="Where to look, if not everywhere is allowed.")
@@ -124,8 +159,8 @@ def gc(
         bool, typer.Option("--all", help="Also those that another run is using now.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what there is.")] = False,
-    kubeconfig: Kubeconfig = "",
-    context: KubeContext = "",
+    *,
+    cluster: Cluster,
     output: AsList = ListFormat.TABLE,
 ) -> None:
     """Remove pods that a killed skoop has left. They have ended by themselves; this tidies up."""
@@ -133,7 +168,7 @@ def gc(
     from skoop.cluster.api import NotFoundError
     from skoop.collector.standing import leftovers
 
-    client = _client(kubeconfig, context)
+    client = cluster.client()
     rows = []
     for each in leftovers(client, namespace):
         state = each.state
@@ -145,40 +180,6 @@ def gc(
                 state = "gone meanwhile"
         rows.append({"pod": f"{each.namespace}/{each.name}", "node": each.node, "state": state})
     write_list(output, ("pod", "node", "state"), rows)
-
-
-def _made(
-    namespace: str,
-    images_json: str,
-    collector_image: str,
-    folder: str,
-    *,
-    bootstrap: bool = False,
-) -> tuple[Manifest, ...]:
-    from pathlib import Path
-
-    from skoop.collector import manifest as room
-    from skoop.collector.labels import CONTAINER
-    from skoop.collector.script import agent_argument
-
-    images = dict(room.read_images(Path(images_json) if images_json else None))
-    if collector_image:
-        images[CONTAINER] = collector_image
-    substitution = room.Substitution(
-        namespace=namespace,
-        images=images,
-        source=images_json or "images.json",
-        agent=agent_argument(),
-    )
-    place = (Path(folder),) if folder else ()
-    get = room.get_bootstrap_resources if bootstrap else room.get_resources
-    return room.substitute(get(*place), substitution)
-
-
-def _client(kubeconfig: str, context: str) -> ApiClient:
-    from skoop.cluster.api import connect
-
-    return connect(kubeconfig, context)
 
 
 def _tell(done: tuple[Done, ...], output: ListFormat) -> None:

@@ -6,16 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from skoop.cli.options import (
-    AsList,
-    ClusterCidr,
-    ClusterDomain,
-    FlannelBackend,
-    ListFormat,
-    NetworkPlugin,
-    ProxyModeName,
-    ServiceCidr,
-)
+from skoop.cli.grouped import grouped
+from skoop.cli.options import AsList, Believed, ListFormat
 
 if TYPE_CHECKING:
     from skoop.cluster.detect import ClusterFacts, Fact
@@ -23,33 +15,25 @@ if TYPE_CHECKING:
     from skoop.network.base import Collected
 
 
+@grouped
 def detect(
     snapshot: Annotated[str, typer.Option(metavar="PATH", help="Of a snapshot.")] = "",
     kubeconfig: Annotated[
         str, typer.Option("--kubeconfig", metavar="FILE", help="Of a live cluster.")
     ] = "",
     context: Annotated[str, typer.Option("--context", metavar="NAME", help="Its context.")] = "",
-    network_plugin: NetworkPlugin = "",
-    proxy_mode: ProxyModeName = "",
-    cluster_cidr: ClusterCidr = "",
-    service_cidr: ServiceCidr = "",
-    cluster_domain: ClusterDomain = "",
-    flannel_backend: FlannelBackend = "",
+    *,
+    believed: Believed,
     output: AsList = ListFormat.TABLE,
 ) -> None:
     """Say what skoop takes a cluster for: each fact, where it was found, and the flag that
     overrides it. Of a live cluster only the API's objects are read."""
     from skoop.cli.output import remark, write_list
-    from skoop.cluster.detect import Overrides
     from skoop.cluster.detect import detect as found
 
-    overrides = Overrides(
-        network_plugin=network_plugin, proxy_mode=proxy_mode, cluster_cidr=cluster_cidr,
-        service_cidr=service_cidr, cluster_domain=cluster_domain, flannel_backend=flannel_backend,
-    )  # fmt: skip
     collected = _collected(snapshot, kubeconfig, context)
     hosts = {name: machine.host for name, machine in collected.machines.items()}
-    facts = found(collected.inventory, hosts, overrides=overrides)
+    facts = found(collected.inventory, hosts, overrides=believed.overrides())
     write_list(output, ("fact", "value", "source", "certain", "flag"), _rows(facts))
     for note in (*facts.notes, *collected.inventory.absent):
         remark(f"skoop: {note.what}: {note.why}")

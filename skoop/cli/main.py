@@ -15,8 +15,9 @@ import typer
 
 from skoop.cli import collect, collector, policy, provider, snapshot
 from skoop.cli.cloud import cloud
+from skoop.cli.demo import demo
 from skoop.cli.detect import detect
-from skoop.cli.diagnose import demo, diagnose
+from skoop.cli.diagnose import diagnose
 from skoop.cli.explain import explain
 from skoop.cli.output import emit, remark
 from skoop.cli.plugged import NamedProviderCommand, ProviderCommand

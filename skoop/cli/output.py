@@ -7,9 +7,9 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from skoop.cli.options import ListFormat
+from skoop.cli.options import ListFormat, Shown
 from skoop.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,18 +43,6 @@ def remark(text: str) -> None:
         sys.stderr.write("\n".join(clean(line) for line in text.splitlines()) + "\n")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-
-
-class Shown(NamedTuple):
-    """How the user wants to see an answer: the flags, as given."""
-
-    formats: tuple[str, ...] = ("text",)
-    output_file: str = ""
-    no_color: bool = False
-    verbose: bool = False
-    quiet: bool = False
-    serve: bool = False
-    listen: str = ""
 
 
 def render_options(shown: Shown | None = None) -> RenderOptions:

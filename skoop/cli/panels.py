@@ -14,8 +14,8 @@ _PANELS = {
     ),
     "The cloud under the nodes": ("provider", "ask_cloud", "debug", "show_emulated"),
     "What is so, whatever is detected": (
-        "network_plugin", "proxy_mode", "cluster_cidr", "service_cidr", "node_cidr",
-        "host_interface", "cluster_domain", "flannel_backend",
+        "network_plugin", "proxy_mode", "cluster_cidr", "service_cidr", "cluster_domain",
+        "flannel_backend",
     ),
     "The answer": (
         "output", "output_file", "serve", "listen", "verbose", "quiet", "no_color",

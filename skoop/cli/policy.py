@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from skoop.cli.options import AsList, ListFormat
+from skoop.cli.grouped import grouped
+from skoop.cli.options import AsList, ListFormat, Port, Protocol
 
 if TYPE_CHECKING:
     from skoop.cluster.judge import Asked, Judged
@@ -19,24 +20,6 @@ app = typer.Typer(
 )
 _EXIT_CODES = {"allowed": 0, "denied": 1, "partial": 1, "unknown": 3}
 
-Source = Annotated[
-    str, typer.Argument(metavar="SRC", help="pod/NS/NAME, node/NAME, an IP, internet, ...")
-]
-Destination = Annotated[str, typer.Argument(metavar="DST", help="Likewise; also svc/NS/NAME:PORT.")]
-Port = Annotated[
-    str, typer.Option("-p", "--port", "--dport", help="Destination port, or a port's name.")
-]
-Protocol = Annotated[str, typer.Option(help="tcp, udp, sctp or icmp.")]
-Space = Annotated[str, typer.Option("-n", "--namespace", help="Namespace of bare names.")]
-Folder = Annotated[
-    str,
-    typer.Option("--from", metavar="DIR", help="Objects from YAML or JSON files, or a folder."),
-]
-Snapshot = Annotated[str, typer.Option(metavar="PATH", help="Objects from a snapshot.")]
-Kubeconfig = Annotated[
-    str, typer.Option("--kubeconfig", "--kube-config", metavar="FILE", help="A live cluster.")
-]
-Context = Annotated[str, typer.Option(help="Context of the kubeconfig.")]
 EngineName = Annotated[
     str, typer.Option("--engine", help="Whose reading: auto, kubernetes or calico.")
 ]
@@ -46,17 +29,66 @@ New = Annotated[
 ]
 
 
+class Connection(NamedTuple):
+    """Who asks whom."""
+
+    source: Annotated[
+        str, typer.Argument(metavar="SRC", help="pod/NS/NAME, node/NAME, an IP, internet, ...")
+    ]
+    destination: Annotated[
+        str, typer.Argument(metavar="DST", help="Likewise; also svc/NS/NAME:PORT.")
+    ]
+    port: Port = ""
+    protocol: Protocol = "tcp"
+    namespace: Annotated[
+        str, typer.Option("-n", "--namespace", help="Namespace of bare names.")
+    ] = "default"
+
+    def asked(self) -> Asked:
+        """The same as a question."""
+        from skoop.cluster.judge import Asked
+
+        return Asked(*self)
+
+
+class Objects(NamedTuple):
+    """Where the cluster's objects are from."""
+
+    folder: Annotated[
+        str,
+        typer.Option("--from", metavar="DIR", help="Objects from YAML or JSON files, or a folder."),
+    ] = ""
+    snapshot: Annotated[str, typer.Option(metavar="PATH", help="Objects from a snapshot.")] = ""
+    kubeconfig: Annotated[
+        str, typer.Option("--kubeconfig", "--kube-config", metavar="FILE", help="A live cluster.")
+    ] = ""
+    context: Annotated[str, typer.Option(help="Context of the kubeconfig.")] = ""
+
+    def load(self) -> Inventory:
+        """The objects of the one source given, else of the current cluster. Raises UsageError for
+        several."""
+        from skoop.errors import UsageError
+
+        sources = (self.folder, self.snapshot, self.kubeconfig or self.context)
+        if sum(map(bool, sources)) > 1:
+            raise UsageError("--from, --snapshot and a live cluster are several sources; give one.")
+        if self.folder:
+            return _objects([self.folder])
+        if self.snapshot:
+            from skoop.cluster.inventory import from_documents
+            from skoop.snapshot import load
+
+            return from_documents(load(self.snapshot).cluster)
+        from skoop.cli.live import LiveFlags, live_objects
+
+        return live_objects(LiveFlags(self.kubeconfig, self.context))
+
+
 @app.command()
+@grouped
 def explain(
-    source: Source,
-    destination: Destination,
-    port: Port = "",
-    protocol: Protocol = "tcp",
-    namespace: Space = "default",
-    folder: Folder = "",
-    snapshot: Snapshot = "",
-    kubeconfig: Kubeconfig = "",
-    context: Context = "",
+    connection: Connection,
+    objects: Objects,
     engine: EngineName = "auto",
     output: AsList = ListFormat.TABLE,
 ) -> None:
@@ -66,13 +98,12 @@ def explain(
     decided; 4 skoop could not look.
     """
     from skoop.cli.output import emit, render_options
-    from skoop.cluster.judge import Asked, Judge, engine_of
+    from skoop.cluster.judge import engine_of
     from skoop.report.policy import explanation, explanation_text, verdict_word
 
-    inventory = load_objects(folder, snapshot, kubeconfig, context)
+    inventory = objects.load()
     reading = engine_of(inventory, engine)
-    asked = Asked(source, destination, port, protocol, namespace)
-    judged = Judge(inventory, reading).judge(asked)
+    judged = _judged(inventory, reading, connection.asked())
     if output is ListFormat.JSON:
         _json(explanation(judged.verdicts, reading, judged.assumptions))
     else:
@@ -82,17 +113,11 @@ def explain(
 
 
 @app.command("what-if")
+@grouped
 def what_if(
-    source: Source,
-    destination: Destination,
     new: New,
-    port: Port = "",
-    protocol: Protocol = "tcp",
-    namespace: Space = "default",
-    folder: Folder = "",
-    snapshot: Snapshot = "",
-    kubeconfig: Kubeconfig = "",
-    context: Context = "",
+    connection: Connection,
+    objects: Objects,
     engine: EngineName = "auto",
     output: AsList = ListFormat.TABLE,
 ) -> None:
@@ -101,16 +126,14 @@ def what_if(
     Exit code: as of `explain`, for the verdict with the new objects.
     """
     from skoop.cli.output import emit, render_options
-    from skoop.cluster.judge import Asked
     from skoop.cluster.overlay import overlaid
     from skoop.report.policy import explanation, explanation_text, verdict_word
 
-    base = load_objects(folder, snapshot, kubeconfig, context)
+    base = objects.load()
     after = overlaid(base, _objects(new))
     reading = _engine(base, after, engine)
-    asked = Asked(source, destination, port, protocol, namespace)
-    then = _judged(after, reading, asked)
-    now = _judged(base, reading, asked)
+    then = _judged(after, reading, connection.asked())
+    now = _judged(base, reading, connection.asked())
     if output is ListFormat.JSON:
         before = explanation(now.verdicts, reading, now.assumptions)
         later = explanation(then.verdicts, reading, then.assumptions)
@@ -125,6 +148,7 @@ def what_if(
 
 
 @app.command()
+@grouped
 def diff(
     new: New,
     old: Annotated[
@@ -134,10 +158,8 @@ def diff(
     replace: Annotated[
         bool, typer.Option("--replace", help="The new objects hold all policies there will be.")
     ] = False,
-    folder: Folder = "",
-    snapshot: Snapshot = "",
-    kubeconfig: Kubeconfig = "",
-    context: Context = "",
+    *,
+    objects: Objects,
     engine: EngineName = "auto",
     output: AsList = ListFormat.TABLE,
 ) -> None:
@@ -151,8 +173,7 @@ def diff(
     from skoop.cluster.overlay import overlaid, without_policies
     from skoop.report.policy import change_rows, changes_document
 
-    given = folder or snapshot or kubeconfig or context
-    base = load_objects(folder, snapshot, kubeconfig, context) if given else _objects([])
+    base = objects.load() if any(objects) else _objects([])
     before = overlaid(base, _objects(old)) if old else base
     after = overlaid(without_policies(base) if replace else base, _objects(new))
     reading = _engine(before, after, engine)
@@ -167,11 +188,9 @@ def diff(
 
 
 @app.command()
+@grouped
 def lint(
-    folder: Folder = "",
-    snapshot: Snapshot = "",
-    kubeconfig: Kubeconfig = "",
-    context: Context = "",
+    objects: Objects,
     engine: EngineName = "auto",
     output: AsList = ListFormat.TABLE,
 ) -> None:
@@ -185,7 +204,7 @@ def lint(
     from skoop.model.disposition import Level
     from skoop.policy.lint import lint as found_in
 
-    inventory = load_objects(folder, snapshot, kubeconfig, context)
+    inventory = objects.load()
     found = found_in(inventory, engine_of(inventory, engine))
     rows: list[dict[str, object]] = [
         {
@@ -204,25 +223,6 @@ def lint(
     else:
         emit("Nothing found.\n")
     raise typer.Exit(1 if any(one.level is not Level.INFO for one in found) else 0)
-
-
-def load_objects(folder: str, snapshot: str, kubeconfig: str, context: str) -> Inventory:
-    """The cluster's objects from the one source given. Raises UsageError for none or several."""
-    from skoop.errors import UsageError
-
-    sources = [each for each in (folder, snapshot, kubeconfig or context) if each]
-    if len(sources) > 1:
-        raise UsageError("--from, --snapshot and a live cluster are several sources; give one.")
-    if folder:
-        return _objects([folder])
-    if snapshot:
-        from skoop.cluster.inventory import from_documents
-        from skoop.snapshot import load
-
-        return from_documents(load(snapshot).cluster)
-    from skoop.cli.live import LiveFlags, live_objects
-
-    return live_objects(LiveFlags(kubeconfig, context))
 
 
 def _objects(paths: list[str]) -> Inventory:

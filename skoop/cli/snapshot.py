@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from skoop.cli.add_cloud import add_cloud
-from skoop.cli.collectors import collecting
 from skoop.cli.create import create
+from skoop.cli.grouped import grouped
 from skoop.cli.options import AsList, ListFormat
 from skoop.cli.plugged import ProviderCommand
 
@@ -19,7 +19,7 @@ app = typer.Typer(help="A cluster's state as files.", no_args_is_help=True)
 Source = Annotated[str, typer.Argument(metavar="PATH", help="A folder, .tar.gz or .tar.zst.")]
 
 
-app.command("create")(collecting(create))
+app.command("create")(grouped(create))
 app.command("add-cloud", cls=ProviderCommand)(add_cloud)
 
 

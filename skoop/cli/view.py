@@ -6,32 +6,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from skoop.cli.options import Listen, NoColor, OutputFile, OutputFormats, Quiet, Serve, Verbose
+from skoop.cli.grouped import grouped
+from skoop.cli.options import Shown
 
 if TYPE_CHECKING:
     from skoop.report.document import ResultDoc
 
 
+@grouped
 def view(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="What `-o json` has written.")],
-    output: OutputFormats = None,
-    output_file: OutputFile = "",
-    serve: Serve = False,
-    listen: Listen = "",
-    verbose: Verbose = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
+    shown: Shown,
 ) -> None:
     """Show a result of `skoop diagnose -o json` again, in any format.
 
     Example: skoop view result.json -o html --output-file report.html
     """
-    from skoop.cli.output import Shown, check_output, deliver
+    from skoop.cli.output import check_output, deliver
 
-    shown = Shown(
-        formats=tuple(output or ["text"]), output_file=output_file, no_color=no_color,
-        verbose=verbose, quiet=quiet, serve=serve, listen=listen,
-    )  # fmt: skip
     check_output(shown)
     deliver(_read(file), shown)
 

@@ -6,7 +6,8 @@ from msgspec import Struct
 
 
 class Overrides(Struct, frozen=True):
-    """What the user knows better than detection; "" leaves a value to detection."""
+    """What the user says about the cluster; "" leaves it to detection. CIDRs may be several,
+    separated by commas."""
 
     network_plugin: str = ""
     proxy_mode: str = ""

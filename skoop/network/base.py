@@ -8,7 +8,6 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from skoop.cluster.detect import Overrides
 from skoop.diagnose.cluster import Cluster
 from skoop.diagnose.diagnostor import Case, Diagnostor
 from skoop.diagnose.passage import NodeEnd, Passages, Preparation
@@ -22,6 +21,7 @@ from skoop.model.address import Prefix
 from skoop.model.diagnosis import Diagnosis, EndpointKind, NotChecked
 from skoop.model.kube import Address, Inventory
 from skoop.model.packet import Packet
+from skoop.model.request import Overrides
 from skoop.netstack.walk.events import Crossing
 from skoop.plugin.base import Plugin
 

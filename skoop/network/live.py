@@ -24,7 +24,7 @@ from skoop.network.build import NodeReader, collected
 from skoop.network.involved import nodes_met, nodes_of
 from skoop.network.names import PREFIX, is_name
 from skoop.network.objects import LiveObjects
-from skoop.network.session import Session, detection
+from skoop.network.session import Session
 from skoop.service.dns import cluster_dns
 from skoop.snapshot import Snapshot
 
@@ -109,7 +109,7 @@ class LiveSession:
         except EndpointError:
             # Perhaps a name in the cluster's own zone, which its DNS server's settings tell.
             cluster.settle(DNS)
-            facts = detect(cluster.inventory, {}, overrides=detection(request.overrides))
+            facts = detect(cluster.inventory, {}, overrides=request.overrides)
             try:
                 ends = self._ends(request, cluster.inventory, facts.cluster_domain.value)
             except EndpointError:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
-from skoop.cluster.detect import Overrides as Detection
 from skoop.cluster.resolve import (
     Lookup,
     Resolver,
@@ -80,14 +79,9 @@ class Session:
 
     def _network(self, overrides: Overrides) -> Network:
         if overrides not in self._networks:
-            context = Context(collected=self._collected, overrides=detection(overrides))
+            context = Context(collected=self._collected, overrides=overrides)
             self._networks[overrides] = self._create_network(context)
         return self._networks[overrides]
-
-
-def detection(overrides: Overrides) -> Detection:
-    """What the user knows better, as detection takes it."""
-    return Detection(**asdict(overrides))
 
 
 def _resolver(request: Request, cluster: Cluster, lookup: Lookup) -> Resolver:

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from skoop.cli.output import Shown, render_options
+from skoop.cli.options import Shown
+from skoop.cli.output import render_options
 
 
 @pytest.mark.parametrize(

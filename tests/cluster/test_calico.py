@@ -10,11 +10,11 @@ import pytest
 from skoop.cluster.calico import calico_objects
 from skoop.cluster.detect import detect
 from skoop.cluster.detect.calico_facts import CalicoConfig
-from skoop.cluster.detect.facts import Overrides
 from skoop.cluster.inventory import from_documents
 from skoop.errors import InputError
 from skoop.model.address import Family, parse_ip, parse_prefix
 from skoop.model.kube.calico import CalicoObjects, IpPool, Tunnelling
+from skoop.model.request import Overrides
 from skoop.service.config import ProxyMode
 
 

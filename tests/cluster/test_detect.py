@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from skoop.cluster.detect import Cni, FlannelConfig, Overrides, detect
+from skoop.cluster.detect import Cni, FlannelConfig, detect
 from skoop.cluster.detect.arguments import flags
 from skoop.cluster.detect.flannel import parse_net_conf
 from skoop.cluster.detect.kubeproxy import parse_configuration
@@ -27,6 +27,7 @@ from skoop.model.kube import (
     build_inventory,
 )
 from skoop.model.kube.calico import CalicoObjects, FelixConfiguration
+from skoop.model.request import Overrides
 from skoop.netstack.netfilter import Ruleset
 from skoop.netstack.state import Link, Namespace
 from skoop.service.config import ProxyConfig, ProxyMode

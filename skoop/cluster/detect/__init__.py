@@ -6,6 +6,6 @@ be read is a note, never an error.
 """
 
 from skoop.cluster.detect.detect import detect, known_plugin
-from skoop.cluster.detect.facts import ClusterFacts, Cni, Fact, FlannelConfig, Overrides
+from skoop.cluster.detect.facts import ClusterFacts, Cni, Fact, FlannelConfig
 
-__all__ = ["ClusterFacts", "Cni", "Fact", "FlannelConfig", "Overrides", "detect", "known_plugin"]
+__all__ = ["ClusterFacts", "Cni", "Fact", "FlannelConfig", "detect", "known_plugin"]

@@ -18,7 +18,6 @@ from skoop.cluster.detect.facts import (
     Cni,
     Fact,
     FlannelConfig,
-    Overrides,
 )
 from skoop.cluster.detect.flannel import detect_flannel
 from skoop.cluster.detect.kubeproxy import cidrs
@@ -26,6 +25,7 @@ from skoop.cluster.detect.proxy_source import detect_proxy
 from skoop.errors import UsageError
 from skoop.model.diagnosis import NotChecked
 from skoop.model.kube import Inventory
+from skoop.model.request import Overrides
 from skoop.netstack.state import Namespace
 from skoop.service.config import ProxyConfig, ProxyMode
 

@@ -58,18 +58,6 @@ class FlannelConfig(Struct, frozen=True, kw_only=True):
     mtu: int = 0
 
 
-class Overrides(Struct, frozen=True, kw_only=True):
-    """What the user says about the cluster; "" leaves it to detection. CIDRs may be several,
-    separated by commas."""
-
-    network_plugin: str = ""
-    proxy_mode: str = ""
-    cluster_cidr: str = ""
-    service_cidr: str = ""
-    cluster_domain: str = ""
-    flannel_backend: str = ""
-
-
 UNKNOWN_SOURCE = "nothing in the cluster says so"
 
 

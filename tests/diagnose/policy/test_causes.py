@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from skoop.cluster.detect import detect
-from skoop.cluster.detect.facts import Overrides
 from skoop.cluster.inventory import from_documents
 from skoop.diagnose.policy.causes import Told, policy_causes
 from skoop.diagnose.policy.declared import Declared
 from skoop.diagnose.story import Blocker, Leg
 from skoop.model.disposition import Direction, Disposition
+from skoop.model.request import Overrides
 from skoop.netstack.walk.events import Reason, Stop
 from tests.cluster.test_calico import listed
 from tests.netstack.builders import packet

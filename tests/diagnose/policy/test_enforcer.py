@@ -6,12 +6,12 @@ import pytest
 from msgspec.structs import replace
 
 from skoop.cluster.detect import detect
-from skoop.cluster.detect.facts import Overrides
 from skoop.diagnose.policy.enforcer import RULE, Means, enforcer_of, is_for_egress
 from skoop.model.address import Family
 from skoop.model.diagnosis import NotChecked
 from skoop.model.kube import Workload, build_inventory
 from skoop.model.kube.calico import CalicoObjects, FelixConfiguration
+from skoop.model.request import Overrides
 from skoop.netstack.iptables import read_ruleset
 from skoop.netstack.state import Namespace
 
