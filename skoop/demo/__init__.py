@@ -150,6 +150,15 @@ DEMOS = (
         port=80,
     ),
     Demo(
+        name="ipvs-empty",
+        family=Family.SERVICES,
+        shows="kube-proxy in ipvs mode: on one node a Service has lost all of its servers.",
+        file="ipvs-empty.tar.gz",
+        src="pod/default/cli",
+        dst="svc/shop/web",
+        port=80,
+    ),
+    Demo(
         name="bridge-bypass",
         family=Family.SERVICES,
         shows="A Service works from other nodes, and not from a pod beside the backend.",

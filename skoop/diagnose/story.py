@@ -12,6 +12,7 @@ from skoop.model.diagnosis import NotChecked, Suspicion
 from skoop.model.disposition import Direction, Disposition, Result
 from skoop.model.packet import Packet
 from skoop.model.trace import Step, StepKind, Trace
+from skoop.netstack.ipvs.stage import IPVS
 from skoop.netstack.netfilter import Guess
 from skoop.netstack.stack import Stack
 from skoop.netstack.state import Socket
@@ -89,9 +90,10 @@ def disposition_of(end: End) -> Disposition:
 
 
 def shown_as(stop: Stop) -> Disposition:
-    """A stop's disposition; a rule of kube-proxy for a Service without endpoints has its own."""
+    """A stop's disposition; a rule of kube-proxy for a Service without endpoints has its own, and
+    so has a virtual server that has nobody to send to, which is all that IPVS rejects."""
     place = f"{stop.where} {stop.rule}"
-    nobody = stop.rule and any(word in place for word in _NO_ENDPOINT_WORDS)
+    nobody = stop.rule and (stop.where == IPVS or any(w in place for w in _NO_ENDPOINT_WORDS))
     return Disposition.NO_ENDPOINT if nobody else stop.disposition
 
 

@@ -36,6 +36,17 @@ def _session_down(lab: Lab) -> None:
         commands.ip(lab.node(name), f"route del {lab.cluster.node(other).block}")
 
 
+# --- Services -------------------------------------------------------------------------------------
+
+
+def _no_real_servers(lab: Lab) -> None:
+    """k1's virtual server of web has lost all it sends to."""
+    web = lab.cluster.service("web")
+    for backend in web.backends:
+        line = ("ipvsadm", "-d", "-t", f"{web.cluster_ip}:80", "-r", f"{backend.ip}:8080")
+        commands.run(lab.node("k1"), line)
+
+
 # --- policies -------------------------------------------------------------------------------------
 
 
@@ -100,6 +111,7 @@ def _felix(cluster: Cluster, name: str, callers: tuple[str, ...]) -> FelixNode:
 _FRONT, _CLI = "10.244.1.11", "10.244.1.10"
 
 LAB: tuple[Story, ...] = (
+    Story(name="ipvs-empty", cluster=shop(proxy="ipvs"), breaks=_no_real_servers),
     Story(name="calico-bgp", cluster=shop(calico=Calico(mesh=True)), breaks=_session_down),
     Story(
         name="policy-denies",

@@ -40,6 +40,7 @@ STORIES = {
     "pod-routes": ("unreachable", "pod-default-route-missing", "default/cli3"),
     "bridge-bypass": ("partial", "bridge-nf-call-off", "k1"),
     "dns-udp": ("unreachable", "policy-blocks-53", "default/cli"),
+    "ipvs-empty": ("unreachable", "ipvs-real-server-missing", "k1"),
     "policy-denies": ("unreachable", "policy-namespace-label-miss", "shop/web-1"),
     "policy-stale": ("partial", "declared-but-not-programmed", "shop/web-1"),
     "calico-bgp": ("partial", "bgp-route-not-present", "k1"),
@@ -80,6 +81,7 @@ CAUSES = {
         ("policy-namespace-label-miss", "shop/web-1", "forward"),
         ("policy-namespace-label-miss", "shop/web-0", "forward"),
     ],
+    "ipvs-empty": [("ipvs-real-server-missing", "k1", "forward")],
     "dns-udp": [("policy-blocks-53", "default/cli", "forward")],
 }
 

@@ -86,6 +86,7 @@ FAULTS: dict[str, tuple[Written, set[DifferenceKind]]] = {
     "no address on kube-ipvs0": (
         replace(CLEAN, device_addresses=frozenset()), {K.ADDRESS_MISSING},
     ),
+    "no real server": (of(server(VIP, 80), SECOND), {K.ENDPOINT_MISSING}),
     "an endpoint missing": (of(server(VIP, 80, BACKENDS[0]), SECOND), {K.ENDPOINT_MISSING}),
     "an endpoint stale": (of(server(VIP, 80, *BACKENDS, STALE), SECOND), {K.ENDPOINT_STALE}),
     "no weight": (of(server(VIP, 80, *WEIGHTLESS), SECOND), {K.WEIGHT_ZERO}),

@@ -12,6 +12,7 @@ from skoop.findings import overlay, service
 from skoop.findings.base import Finding
 from skoop.model.diagnosis import Suspicion
 from skoop.model.disposition import Disposition
+from skoop.netstack.ipvs.stage import IPVS
 
 _SET = re.compile(r"--match-set (\S+)")
 _KUBE_COMMENT = re.compile(r'--comment "?([^"]*?has no (?:local )?endpoints[^"]*)"?')
@@ -29,7 +30,7 @@ def by_rule(setting: Setting) -> Suspicion:
     message = f"A rule on {setting.place} {verb} {packet}: {rule}"
     if finding is nf.ForwardPolicyDrop:
         message = f"The policy of {stop.where} on {setting.place} drops {packet}"
-    fix = _fix(engine, table, chain, rule)
+    fix = "" if engine == IPVS else _fix(engine, table, chain, rule)
     return setting.suspect(finding, message, fix=fix)
 
 

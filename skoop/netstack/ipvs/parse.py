@@ -50,14 +50,14 @@ def _listed(text: str, source: str, read: _Read, *, mark_base: int) -> tuple[Vir
                 server = _real_server(words, read)
                 found[-1] = replace(found[-1], servers=(*found[-1].servers, server))
             else:
-                found.append(_virtual_server(words, line, read, mark_base))
+                found.append(_virtual_server(words, read, mark_base))
         except (ValueError, IndexError, KeyError) as error:
             problem = f"not a line of IPVS ({error})"
             raise ParseError(source, number, problem, line) from None
     return tuple(found)
 
 
-def _virtual_server(words: list[str], line: str, read: _Read, mark_base: int) -> VirtualServer:
+def _virtual_server(words: list[str], read: _Read, mark_base: int) -> VirtualServer:
     options = words[3:]
     persistent = options[options.index("persistent") + 1] if "persistent" in options else "0"
     if words[0] == "FWM":
@@ -65,7 +65,9 @@ def _virtual_server(words: list[str], line: str, read: _Read, mark_base: int) ->
     else:
         address, port = read(words[1])
         made = VirtualServer(proto=_PROTOCOLS[words[0]], address=address, port=port)
-    return replace(made, scheduler=words[2], persistent=int(persistent), raw=line.strip())
+    # As ipvsadm lists it: nobody reads the addresses of /proc/net/ip_vs.
+    raw = " ".join((words[0], str(made) if words[0] != "FWM" else words[1], *words[2:]))
+    return replace(made, scheduler=words[2], persistent=int(persistent), raw=raw)
 
 
 def _real_server(words: list[str], read: _Read) -> RealServer:

@@ -28,7 +28,8 @@ _PLACES = {
     Hook.OUTPUT: (-99, -98),
     Hook.FORWARD: (100, None),
 }
-_WHERE = "IPVS"
+IPVS = "IPVS"
+"""Where its decisions are said to be made."""
 _EQUAL = ("rr", "lc", "dh", "sh", "lblc", "lblcr", "nq", "sed")
 """Schedulers whose shares do not follow the weights of servers alike in load."""
 
@@ -118,7 +119,7 @@ class _Requests:
     def _scheduled(
         self, state: State, scene: Scene, virtual: VirtualServer, real: RealServer, share: float
     ) -> State:
-        fired = Fired(_WHERE, virtual.raw, f"sent to {real} ({virtual.scheduler})")
+        fired = Fired(IPVS, virtual.raw, f"sent to {real} ({virtual.scheduler})")
         chosen = replace(state, weight=state.weight * share, fired=(*state.fired, fired))
         why = ""
         if real.forward is not Forward.MASQ:
@@ -126,7 +127,7 @@ class _Requests:
         elif not self._tracks:
             why = "IPVS without net.ipv4.vs.conntrack is not modelled"
         if why:
-            guess = Guess(Unknown(_WHERE, virtual.raw, why), matched=True)
+            guess = Guess(Unknown(IPVS, virtual.raw, why), matched=True)
             chosen = replace(chosen, guesses=(*chosen.guesses, guess))
         packet = state.packet
         port = real.port or packet.dport
@@ -171,7 +172,7 @@ def _refused(state: State, virtual: VirtualServer) -> State:
     version = "icmp" if state.packet.family is Family.V4 else "icmp6"
     listed = len(virtual.servers)
     effect = f"reject: {'none of its servers has weight' if listed else 'it has no servers'}"
-    fired = Fired(_WHERE, virtual.raw, effect)
+    fired = Fired(IPVS, virtual.raw, effect)
     return replace(
         state,
         action=Action.REJECT,

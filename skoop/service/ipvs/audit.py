@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from skoop.model.address import format_ip
 from skoop.model.kube import Address
@@ -16,6 +17,7 @@ from skoop.service.plan import PortPlan
 from skoop.service.view import ServiceEndpoint, Via
 
 DEVICE = "kube-ipvs0"
+_MOST_SHOWN = 4
 _CONNTRACK = "net.ipv4.vs.conntrack"
 _PROTOCOLS = {"tcp": Proto.TCP, "udp": Proto.UDP, "sctp": Proto.SCTP}
 
@@ -85,6 +87,9 @@ def _server(
         return
     have = {(each.address, each.port): each for each in server.servers}
     wanted = {(each.address, each.port): each for each in endpoints}
+    if len(wanted) > 1 and not have:
+        yield _deserted(plan, written, server, endpoints, what)
+        wanted = {}
     for key, endpoint in wanted.items():
         if key not in have:
             message = f"{what} does not send to {endpoint.who}"
@@ -101,6 +106,20 @@ def _server(
     if plan.sticky and not server.persistent:
         message = f"{what} does not remember which clients a server has"
         yield _about(plan, DifferenceKind.AFFINITY_BROKEN, message, written, server.raw)
+
+
+def _deserted(
+    plan: PortPlan,
+    written: Written,
+    server: VirtualServer,
+    endpoints: tuple[ServiceEndpoint, ...],
+    what: str,
+) -> Difference:
+    """A virtual server that has lost all real ones."""
+    message = f"{what} has no real servers, and should send to {len(endpoints)} endpoints"
+    found = _about(plan, DifferenceKind.ENDPOINT_MISSING, message, written, _shown(server))
+    shown = tuple(plan.evidence(each) for each in endpoints[:_MOST_SHOWN])
+    return replace(found, evidence=(*found.evidence, *shown))
 
 
 def _shown(server: VirtualServer) -> str:
