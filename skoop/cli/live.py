@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from skoop.cluster.api import ApiClient
     from skoop.collector.source import NodeSource
     from skoop.model.kube import Inventory
-    from skoop.network.live import LiveFactory, LiveSession
+    from skoop.network.live import LiveSession
+    from skoop.network.walks import LiveFactory
 
 
 class LiveFlags(NamedTuple):

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from skoop.cli.plugged import Asked
     from skoop.model.diagnosis import Diagnosis
     from skoop.network.base import Context, Network
-    from skoop.network.live import LiveFactory
     from skoop.network.session import Session
+    from skoop.network.walks import LiveFactory
     from skoop.snapshot import Snapshot
 
 AUTO = "auto"

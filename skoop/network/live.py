@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -19,17 +20,13 @@ from skoop.model.diagnosis import Diagnosis, NotChecked
 from skoop.model.kube import Inventory
 from skoop.model.progress import Observer, Stage, ignore
 from skoop.model.request import Request
-from skoop.network.base import Context, Network
-from skoop.network.build import NodeReader, collected
+from skoop.network.asked import PREFIX, is_name
 from skoop.network.involved import nodes_met, nodes_of
-from skoop.network.names import PREFIX, is_name
 from skoop.network.objects import LiveObjects
-from skoop.network.session import Session
 from skoop.service.dns import cluster_dns
-from skoop.snapshot import Snapshot
 
-LiveFactory = Callable[[Context, Snapshot], Network]
-"""As NetworkFactory; the snapshot holds the cluster's lists, without pods and nodes' documents."""
+if TYPE_CHECKING:
+    from skoop.network.walks import LiveFactory, Walks
 
 _DOMAIN = "cluster.local"
 _ENDS = ("pods", "services", "nodes")
@@ -64,10 +61,8 @@ class LiveSession:
         self._create_network = create_network
         self._observe, self._reach, self._lookup = observe, reach, lookup
         self._cluster: LiveObjects | None = None
-        self._reader = NodeReader()
-        self._failed: dict[str, NotChecked] = {}
         self._asked: set[str] = set()
-        self._made: tuple[object, Session] | None = None
+        self._loaded: Walks | None = None
 
     def diagnose(self, request: Request) -> Diagnosis:
         """Answer one request, from the cluster's state as it was when it was first needed. Raises
@@ -78,7 +73,7 @@ class LiveSession:
         for walk in range(1, self._reach.walks + 1):
             left_out = self._collect(nodes, cluster)
             self._observe(Stage("Walking the packet"))
-            diagnosis = self._session(cluster, left_out).diagnose(request)
+            diagnosis = self._walks().session(cluster, left_out).diagnose(request)
             met = nodes_met(diagnosis, cluster.inventory)
             nodes = [each for each in met if each not in self._asked]
             if not nodes or walk == self._reach.walks or self._is_full():
@@ -129,41 +124,31 @@ class LiveSession:
             return source, resolver.resolve(request.dst)
         return source, *_named(request.dst, resolver)
 
-    def _collect(self, nodes: Iterable[str], cluster: LiveObjects) -> tuple[str, ...]:
-        """Collect what is new, while the settings come; the nodes that were too many."""
+    def _collect(self, nodes: Iterable[str], cluster: LiveObjects) -> tuple[NotChecked, ...]:
+        """Collect what is new, while the settings come and the walk's modules are loaded; the nodes
+        that were too many."""
         new = [each for each in dict.fromkeys(nodes) if each and each not in self._asked]
         room = max(0, self._reach.nodes - len(self._asked))
         self._asked.update(new[:room])
-        settled = begin(cluster.settle)
+        settled, loaded = begin(cluster.settle), begin(self._walks)
         gathered = Gathered()
         if new[:room]:
             gathered = self._source.collect(new[:room], cluster.inventory, self._observe)
         settled()
-        for document in gathered.documents:
-            self._reader.add(document)
-        self._failed.update((each.what, each) for each in gathered.failures)
-        return tuple(new[room:])
+        loaded().add(gathered)
+        if not new[room:]:
+            return ()
+        return (NotChecked(_nodes(new[room:]), _TOO_MANY.format(self._reach.nodes)),)
+
+    def _walks(self) -> Walks:
+        from skoop.network.walks import Walks
+
+        if self._loaded is None:
+            self._loaded = Walks(self._create_network, self._lookup)
+        return self._loaded
 
     def _is_full(self) -> bool:
         return len(self._asked) >= self._reach.nodes
-
-    def _session(self, cluster: LiveObjects, left_out: tuple[str, ...]) -> Session:
-        """The session over what there is by now; the one before, while that is the same."""
-        state = (frozenset(self._asked), len(cluster.inventory.config_maps), left_out)
-        if self._made is None or self._made[0] != state:
-            self._made = state, self._new_session(cluster, left_out)
-        return self._made[1]
-
-    def _new_session(self, cluster: LiveObjects, left_out: tuple[str, ...]) -> Session:
-        notes = [*self._reader.notes, *self._failed.values()]
-        if left_out:
-            notes.append(NotChecked(_nodes(left_out), _TOO_MANY.format(self._reach.nodes)))
-        objects = Snapshot(cluster=dict(cluster.documents))
-        return Session(
-            collected(cluster.inventory, self._reader, notes),
-            lambda context: self._create_network(context, objects),
-            self._lookup,
-        )
 
 
 def _named(text: str, resolver: Resolver) -> Iterator[Target]:

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from skoop.cluster.resolve import Target
 from skoop.diagnose.cluster import Cluster
 from skoop.diagnose.naming import Naming, blocked_lookup, naming_causes
-from skoop.errors import EndpointError
 from skoop.model.address import format_ip
 from skoop.model.diagnosis import (
     BranchOutcome,
@@ -26,7 +25,6 @@ from skoop.model.packet import Proto
 from skoop.service.dns import Answer, AnswerKind, answer, cluster_dns, resolver_of
 from skoop.service.dns.resolver import Source
 
-PREFIX = "dns:"
 _MOST_ALIASES = 8
 
 Walk = Callable[[Address, int], Diagnosis]
@@ -38,22 +36,6 @@ class Connect(Protocol):
 
     def __call__(self, target: str) -> Diagnosis:
         """`target` is an endpoint's text without a port."""
-
-
-def is_name(text: str, domain: str) -> bool:
-    """Whether an endpoint is a name as the source's resolver reads it: one said to be so, or one
-    that can only be the cluster's ("web.shop.svc")."""
-    name = text.partition(":")[0].rstrip(".")
-    return text.startswith(PREFIX) or ("/" not in name and name.endswith((".svc", f".{domain}")))
-
-
-def split_name(text: str) -> tuple[str, str]:
-    """ "dns:web.shop:80" as name and port ("" without one). Raises EndpointError."""
-    name, _, port = text.removeprefix(PREFIX).partition(":")
-    labels = name.rstrip(".").split(".")
-    if not name or not all(0 < len(each) < 64 for each in labels):
-        raise EndpointError(f"{text[:100]!r} is not a name: write dns:web.shop or dns:web.shop:80")
-    return name, port
 
 
 def naming_of(cluster: Cluster, pod: Pod, name: str) -> Naming:

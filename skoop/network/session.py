@@ -22,10 +22,11 @@ from skoop.model.diagnosis import Diagnosis, EndpointKind
 from skoop.model.kube import Address
 from skoop.model.packet import Proto
 from skoop.model.request import Overrides, Request
+from skoop.network.asked import is_name, split_name
 from skoop.network.base import Collected, Context, Network, NetworkFactory
 from skoop.network.build import read
 from skoop.network.generic import generic_network
-from skoop.network.names import diagnose_name, is_name, split_name
+from skoop.network.names import diagnose_name
 from skoop.snapshot import Snapshot
 
 _PROTOCOLS = {"tcp": Proto.TCP, "udp": Proto.UDP, "sctp": Proto.SCTP, "icmp": Proto.ICMP}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
@@ -11,7 +11,9 @@ from skoop.infra.capability import Capability
 from skoop.infra.console import CloudCall, CloudCommand, Console
 from skoop.infra.options import OneOf, Option, Settings
 from skoop.infra.permission import Permission
-from skoop.network.base import Context, Network
+
+if TYPE_CHECKING:
+    from skoop.network.base import Context, Network
 
 API_VERSION = 1
 """What a provider is written for; one that says another number is refused."""
