@@ -55,7 +55,7 @@ class Diagnostor:
             why = problem or self._no_entry(source, destination)
             undecided = self._undecided(case, why, tuple(assumptions))
             return self._impossible(undecided) if problem and undecided.suspicions else undecided
-        if len(clients) > 1:
+        if len(clients) > 1 and self._is_balanced(destination):
             assumptions.append(_ANY_ENTRY.format(address=destination.endpoint.ip))
         question = self._question(case, case.ends.destination.ips[0][1])
         rows = []
@@ -150,7 +150,8 @@ class Diagnostor:
             return (Client(None, address),)
         owners = self._cluster.world.owners(*destination.ips[0])
         if owners:
-            return (Client(None, address, owners[0]),)
+            each_once = {stack.id: (stack, link) for stack, link in reversed(owners)}
+            return tuple(Client(None, address, entry) for entry in each_once.values())
         if not self._is_balanced(destination):
             return ()
         hosts = self._cluster.world.hosts.values()
@@ -184,8 +185,10 @@ class Diagnostor:
     def _walk(self, clients: tuple[Client, ...], question: Question) -> list[Row]:
         """The rows of every way in; unknown when they do not all end alike."""
         found = [Conversation(self._flight, client, question).run() for client in clients]
-        results = {frozenset(row.result for row in rows) for rows in found}
-        if len(results) == 1:
+        owners = self._cluster.world.owners(question.family, question.dst)
+        contested = len({stack.id for stack, _ in owners}) > 1
+        told = visible if contested else _result
+        if len({frozenset(told(row) for row in rows) for rows in found}) == 1:
             return [row for rows in found for row in rows]
         return [replace(row, result=Result.UNKNOWN, left=None) for rows in found for row in rows]
 
@@ -276,10 +279,14 @@ def _unseen_on_the_way(settled: Settled) -> tuple[NotChecked, ...]:
     return tuple(dict.fromkeys(note for row in settled.rows for note in row.notes))
 
 
+def _result(row: Row) -> Result:
+    return row.result
+
+
 def _ways_in(
     clients: tuple[Client, ...], settled: Settled, destination: Target
 ) -> tuple[NotChecked, ...]:
-    """Why the answer depends on the node that a balanced packet is handed to."""
+    """Why the answer depends on the node that a packet from outside is handed to."""
     if len(clients) < 2 or all(row.result is not Result.UNKNOWN for row in settled.rows):
         return ()
     why = (

@@ -8,7 +8,7 @@ told when it asked first itself (arp_process() learns from requests).
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Collection, Container, Iterator
 
 from msgspec import Struct
 
@@ -26,13 +26,15 @@ _USABLE = frozenset(("REACHABLE", "STALE", "DELAY", "PROBE"))
 
 
 class Resolution(Struct, frozen=True):
-    """`mac` is "" when nobody answers. `known` is false when that cannot be told."""
+    """`mac` is "" when nobody answers. `known` is false when that cannot be told; `contested` when
+    that is because several stations have the address, and each of them answers."""
 
     mac: str = ""
     known: bool = True
     detail: str = ""
     evidence: tuple[Evidence, ...] = ()
     fixed: bool = False
+    contested: bool = False
 
 
 class Answer(Struct, frozen=True):
@@ -66,6 +68,9 @@ def resolve(
         return Resolution(link.mac, detail="ARP is off", evidence=evidence, fixed=True)
     asker = _asker(stack, link, family, target, source)
     heard, complete = ask(world, stack, link, family, target, asker)
+    rivals = {each.who: each for each in heard if each.owns and not each.refusal}
+    if len(rivals) > 1:
+        return _contested(stack, rivals.values(), entry, format_ip(family, target))
     for answer in heard:
         if not answer.refusal:
             return Resolution(answer.mac, detail=f"{answer.who} answers", evidence=evidence)
@@ -84,6 +89,20 @@ def resolve(
     if refusals:
         detail += f" ({'; '.join(refusals)})"
     return Resolution(detail=detail, evidence=evidence)
+
+
+def _contested(
+    stack: Stack, rivals: Collection[Answer], entry: Neighbour | None, name: str
+) -> Resolution:
+    """Several stations have the address: the one that is remembered is asked whether it is still
+    there, and says so (neigh_probe() asks the old MAC first). Without one the first answer wins."""
+    evidence = _table_evidence(stack, entry)
+    if entry is not None and entry.state in _USABLE and entry.mac in {a.mac for a in rivals}:
+        return Resolution(entry.mac, detail="remembered", evidence=evidence)
+    claims = tuple(Evidence(f"an answer from {a.who}", f"{name} is at {a.mac}") for a in rivals)
+    who = " and ".join(a.who.replace("/", " ", 1) for a in rivals)
+    detail = f"{who} both answer for {name}"
+    return Resolution(known=False, detail=detail, evidence=(*evidence, *claims), contested=True)
 
 
 _NOT_MINE = "the address is not configured there"

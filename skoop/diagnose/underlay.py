@@ -140,12 +140,25 @@ class PlainUnderlay:
         gone = self.gone(link, frame.packet, nexthop)
         if gone is not None:
             return gone
-        here = [o for o in self._world.owners(family, nexthop) if o[0] is not stack]
+        here = self._others(stack, family, nexthop, entry)
+        if _is_contested(here):
+            return _contested(here, link, family, nexthop)
         if here:
             return self._on_link(stack, link, frame, nexthop, here[0], spoken)
         if entry is not None and entry.state in ("FAILED", "INCOMPLETE"):
             return _unresolved(stack, link, frame.packet, nexthop, entry)
-        return self._behind_gateway(stack, frame.packet, nexthop)
+        return self._behind_gateway(stack, link, frame.packet, nexthop)
+
+    def _others(
+        self, stack: Stack, family: Family, address: int, entry: Neighbour | None = None
+    ) -> list[tuple[Stack, Link]]:
+        """The other nodes with an address; of several the one whose MAC is remembered."""
+        here = [each for each in self._world.owners(family, address) if each[0] is not stack]
+        up = [each for each in here if each[1].up]
+        if not _is_contested(up):
+            return up or here
+        usable = entry is not None and entry.state not in ("FAILED", "INCOMPLETE")
+        return [each for each in up if entry and usable and each[1].mac == entry.mac] or up
 
     def gone(self, link: Link, packet: Packet, nexthop: int) -> Lost | None:
         """The next hop or the destination is an address that its node no longer has."""
@@ -173,7 +186,7 @@ class PlainUnderlay:
             if device.mac == mac and other is not stack:
                 return Arrives(other, device, mac, f"over the underlay to {other.id}")
         if not self._world.owners(frame.packet.family, nexthop):
-            return self._behind_gateway(stack, frame.packet, nexthop)
+            return self._behind_gateway(stack, link, frame.packet, nexthop)
         name = format_ip(frame.packet.family, nexthop)
         raw = entry.raw if entry else mac
         stop = Stop(
@@ -214,9 +227,13 @@ class PlainUnderlay:
         )
         return Lost(stop, icmp.error(frame.packet, icmp.Problem.HOST_UNREACHABLE))
 
-    def _behind_gateway(self, stack: Stack, packet: Packet, nexthop: int) -> Arrives | Beyond:
+    def _behind_gateway(
+        self, stack: Stack, link: Link, packet: Packet, nexthop: int
+    ) -> Arrives | Lost | Beyond:
         gateway = format_ip(packet.family, nexthop)
-        owners = [o for o in self._world.owners(packet.family, packet.dst) if o[0] is not stack]
+        owners = self._others(stack, packet.family, packet.dst)
+        if _is_contested(owners):
+            return _contested(owners, link, packet.family, packet.dst)
         if owners and nexthop != packet.dst:
             other, device = owners[0]
             how = f"by the router {gateway} to {other.id}"
@@ -235,6 +252,28 @@ class PlainUnderlay:
 
 
 _FIXED = frozenset(("PERMANENT", "NOARP"))
+
+
+def _is_contested(owners: list[tuple[Stack, Link]]) -> bool:
+    return len({owner.id for owner, _ in owners}) > 1
+
+
+def _contested(owners: list[tuple[Stack, Link]], link: Link, family: Family, address: int) -> Lost:
+    """Several nodes have the address, and nothing tells which of them answers first."""
+    name = format_ip(family, address)
+    who = " and ".join(owner.id.replace("/", " ", 1) for owner, _ in owners)
+    stop = Stop(
+        disposition=Disposition.INSUFFICIENT_INFO,
+        reason=Reason.CONTESTED,
+        detail=f"{who} both have {name}",
+        device=link.name,
+        address=address,
+        evidence=tuple(
+            Evidence(f"link {device.name} on {owner.id}", f"{name} is at {device.mac}")
+            for owner, device in owners
+        ),
+    )
+    return Lost(stop)
 
 
 def no_carrier(stack: Stack, link: Link) -> Stop:

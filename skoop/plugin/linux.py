@@ -11,6 +11,7 @@ from skoop.model.kube import Address
 from skoop.plugin.base import ClusterView, Expectation
 from skoop.plugin.checks.base import worst_first
 from skoop.plugin.checks.bridges import bridges
+from skoop.plugin.checks.conflicts import conflicts
 from skoop.plugin.checks.neighbours import neighbours
 from skoop.plugin.checks.node import node_health
 from skoop.plugin.checks.pod_addresses import captured_addresses, pod_addresses
@@ -50,6 +51,7 @@ def linux_expectations(site: Site, *, captures: Level | None = None) -> Iterator
     yield from neighbours(site)
     yield from pod_addresses(site)
     yield from captured_addresses(site)
+    yield from conflicts(site)
     yield from pod_routes(site)
     yield from ending_routes(site)
     yield from local_delivery(site)

@@ -174,6 +174,10 @@ ROUTES = {
         "policy-rule-missing",
     ),
 }
+CONFLICTS = {
+    "a mate's address": (WEB, f.add_address("10.244.1.3/24", "eth0"), "address-conflict"),
+    "another node's address": (K1, f.add_address("172.30.0.2/24", "eth0"), "address-conflict"),
+}
 NODE = {
     "no forwarding": (K1, f.no_forwarding, "ip-forward-off"),
     "no forwarding from the bridge": (
@@ -302,7 +306,7 @@ PODS = {
 }
 CASES = [
     pytest.param(VXLAN, *case, id=name)
-    for table in (OVERLAY, ROUTES, NODE, PODS)
+    for table in (OVERLAY, ROUTES, CONFLICTS, NODE, PODS)
     for name, case in table.items()
 ]
 CASES += [

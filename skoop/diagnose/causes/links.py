@@ -11,6 +11,7 @@ from skoop.findings import (
     neighbour,
     netfilter,
     overlay,
+    pod,
     route,
     sysctl,
     veth,
@@ -69,6 +70,19 @@ def unresolved(setting: Setting) -> Suspicion:
         return setting.suspect(neighbour.NeighbourMissing, message, fix=fix)
     fix = f"ip neigh show {address} dev {stop.device}"
     return setting.suspect(neighbour.NeighbourFailed, message, fix=fix, why=stop.detail)
+
+
+def contested(setting: Setting) -> Suspicion:
+    """Reason.CONTESTED: two stations have the next hop's address."""
+    stop = setting.blocker.stop
+    family = setting.blocker.packet.family
+    address = format_ip(family, stop.address)
+    message = f"Seen from {setting.place}, {stop.detail}: the first answer gets the traffic"
+    if len(setting.cluster.inventory.pods_with_ip((family, stop.address))) > 1:
+        fix = f"kubectl get pods -A -o wide | grep -w {address}   # then delete one of them"
+        return setting.suspect(pod.PodDuplicateIp, message, fix=fix)
+    fix = f"ip -br addr show to {address}   # on each of them; then: ip addr del ..."
+    return setting.suspect(neighbour.AddressConflict, message, fix=fix)
 
 
 def wrong_mac(setting: Setting) -> Suspicion:

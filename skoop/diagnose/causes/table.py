@@ -33,6 +33,7 @@ _CAUSES: dict[Reason, Callable[[Setting], Suspicion | None]] = {
     Reason.PEER_MISSING: links.peer_missing,
     Reason.LINK_MISSING: links.link_missing,
     Reason.NEIGHBOUR: links.unresolved,
+    Reason.CONTESTED: links.contested,
     Reason.WRONG_MAC: links.wrong_mac,
     Reason.FDB_MISSING: links.fdb_missing,
     Reason.FLOOD_OFF: links.flood_off,

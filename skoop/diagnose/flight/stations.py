@@ -106,7 +106,8 @@ class Stations:
 def _unresolved(event: Resolve, found: Resolution) -> Stopped:
     """The neighbour does not answer: the kernel reports it after about three seconds."""
     certain = Disposition.NEIGHBOUR_UNREACHABLE, Reason.NEIGHBOUR
-    unsure = Disposition.INSUFFICIENT_INFO, Reason.NOT_COLLECTED
+    why_not = Reason.CONTESTED if found.contested else Reason.NOT_COLLECTED
+    unsure = Disposition.INSUFFICIENT_INFO, why_not
     disposition, reason = certain if found.known else unsure
     stop = Stop(
         disposition=disposition,

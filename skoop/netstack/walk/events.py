@@ -117,6 +117,7 @@ class Reason(Enum):
     PEER_MISSING = "the other end of a device is gone"
     LINK_MISSING = "a device does not exist"
     NEIGHBOUR = "a neighbour cannot be resolved"
+    CONTESTED = "several stations answer for one address"
     WRONG_MAC = "the frame is for another station"
     FDB_MISSING = "a forwarding entry is missing"
     FLOOD_OFF = "a bridge port takes no frames for unknown stations"

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from skoop.findings.base import Finding
+from skoop.findings.neighbour import AddressConflict
 from skoop.findings.route import LocalTableCapture
 from skoop.findings.sysctl import DisableIpv6Set
 from skoop.findings.veth import IpMismatchApiVsNetns, WrongMask
@@ -132,11 +134,22 @@ def _captured(site: Site, namespace: Namespace, *, owner: str) -> Iterator[Expec
         pods = inventory.pods_with_ip(ip)
         names = [f"{pod.namespace}/{pod.name}" for pod in pods]
         if pods and owner not in names and ip not in mine:
-            yield _capture(namespace, address, f"the address of pod {names[0]}", level=None)
+            shares = _on_one_bridge(site, owner, names[0], address.device)
+            finding = AddressConflict if shares else LocalTableCapture
+            what = f"the address of pod {names[0]}"
+            yield _capture(namespace, address, what, finding=finding)
         elif _is_stale_vip(site, namespace, address):
             service = inventory.services_with_ip(ip)[0]
             what = f"the ClusterIP of Service {service.namespace}/{service.name}"
             yield _capture(namespace, address, what, level=Level.INFO)
+
+
+def _on_one_bridge(site: Site, holder: str, owner: str, device: str) -> bool:
+    """Whether a pod's own interface and the pod whose address it has are on one bridge, where both
+    answer for it."""
+    bridges = {site.bridge_names.get(name, "") for name in (holder, owner)}
+    own = {pod.name: pod.device.name for pod in site.pods if pod.device}
+    return len(bridges) == 1 and bridges != {""} and own.get(holder) == device
 
 
 def _is_stale_vip(site: Site, namespace: Namespace, address: Address) -> bool:
@@ -152,11 +165,16 @@ def _is_stale_vip(site: Site, namespace: Namespace, address: Address) -> bool:
 
 
 def _capture(
-    namespace: Namespace, address: Address, what: str, *, level: Level | None
+    namespace: Namespace,
+    address: Address,
+    what: str,
+    *,
+    level: Level | None = None,
+    finding: type[Finding] = LocalTableCapture,
 ) -> Expectation:
     ip = format_ip(address.family, address.value)
     return expect(
-        LocalTableCapture,
+        finding,
         namespace,
         f"{place(namespace)} has {what}, {ip}, on its own {address.device}",
         Evidence(f"ip addr on {namespace.id}", address_line(address)),

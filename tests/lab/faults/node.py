@@ -56,6 +56,14 @@ FAULTS: tuple[Fault, ...] = (
             "ip addr add 172.30.9{node.subnet}.{node.index}/24 dev eth0",
         ),
     ),
+    fault(
+        "node-with-the-address-of-another",
+        "address-conflict",
+        at("third", "ip addr add {peer.ip}/24 dev eth0"),
+        fits=lambda c, t: bool(t.third) and c.node(t.third).subnet == c.node(t.peer).subnet,
+        # Who answers first gets the traffic.
+        unmodelled=True,
+    ),
     fault("ip-forward-off", "ip-forward-off", at("node", "sysctl ipv4/ip_forward=0")),
     fault(
         "bridge-forwarding-off",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tests.lab.faults.base import Fault, Target, at, dual, fault
+from tests.lab.faults.base import Fault, Target, at, dual, fault, has_mate
 from tests.lab.topology import CLUSTER_CIDR, SERVICE_CIDR, Cluster, Listener, with_pod
 
 
@@ -28,6 +28,12 @@ def _other_protocol(cluster: Cluster, target: Target) -> Cluster:
     old = cluster.pod(target.pod).listeners
     swap = {"tcp": "udp", "udp": "tcp"}
     return _listeners(cluster, target, tuple(Listener(swap[x.protocol], x.port) for x in old))
+
+
+def _twins(cluster: Cluster, target: Target) -> Cluster:
+    """Two pods of a node that were given one address."""
+    pod, mate = cluster.pod(target.pod), cluster.pod(target.mate)
+    return with_pod(cluster, msgspec.structs.replace(mate, ip=pod.ip))
 
 
 FAULTS: tuple[Fault, ...] = (
@@ -171,6 +177,22 @@ FAULTS: tuple[Fault, ...] = (
         unmodelled=True,
     ),
     fault("pod-arp-off", "neighbour-failed", at("pod", "ip link set dev eth0 arp off"), cold=True),
+    fault(
+        "pod-duplicate-ip",
+        "pod-duplicate-ip",
+        reshape=_twins,
+        fits=lambda c, t: has_mate(c, t) and c.cni == "hand",
+        # Who answers first gets the traffic.
+        unmodelled=True,
+        also=("nothing-listening", "wrong-protocol-listener"),
+    ),
+    fault(
+        "pod-mates-address",
+        "address-conflict",
+        at("pod", "ip addr add {mate.ip}/24 dev eth0"),
+        fits=has_mate,
+        unmodelled=True,
+    ),
     fault(
         "pod-localnet-address",
         "local-table-capture",
