@@ -30,6 +30,30 @@ NO_EVIDENCE = (
 )  # fmt: skip
 """Causes for which there is nothing in a snapshot."""
 
+CANNOT_BE = (
+    (
+        "ipset-missing",
+        "the kernel refuses a rule whose set does not exist, and to destroy a set that a rule "
+        "names; where that stopped an agent, its rules are missing, which is told; a set that was "
+        "not collected makes the answer `unknown`",
+    ),
+    (
+        "topology-filter-empty",
+        "kube-proxy ignores hints unless every ready endpoint has one and at least one of them is "
+        "for this node or zone (pkg/proxy/topology.go)",
+    ),
+)
+"""Causes that no state can be."""
+
+BY_ANOTHER = (
+    (
+        "nft-map-entry-missing",
+        "`nft-service-map-missing`, `proxy-rules-stale`, `masquerade-missing`, by the map or set "
+        "of kube-proxy's that lacks it; what other tables should hold nothing says",
+    ),
+)
+"""Causes that other findings name, and more exactly."""
+
 
 def pages() -> dict[str, str]:
     """The generated pages by file name."""
@@ -93,7 +117,8 @@ def _markdown(how: str) -> str:
 def not_told_page() -> str:
     """What is documented but nothing in skoop reports, and what has no finding at all."""
     known = told()
-    silent = [one for one in catalogue() if one not in known]
+    settled = {name for name, _ in (*NO_EVIDENCE, *CANNOT_BE, *BY_ANOTHER)}
+    silent = [one for one in catalogue() if one not in known and one.name not in settled]
     lines = [
         "# Causes not told",
         "Generated. A diagnosis should be able to name every cause that operators meet. These it "
@@ -106,6 +131,10 @@ def not_told_page() -> str:
         or "None.",
         "## Nothing in a snapshot tells it",
         _table("cause", "why", NO_EVIDENCE),
+        "## No state can be",
+        _table("cause", "why", CANNOT_BE),
+        "## Told by another finding",
+        _table("cause", "told as", BY_ANOTHER),
         "## Told as something else than a finding",
         _table("cause", "told as", ELSEWHERE),
     ]

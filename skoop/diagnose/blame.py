@@ -24,6 +24,7 @@ from msgspec.structs import replace
 from skoop.diagnose.causes.table import cause_of
 from skoop.diagnose.cluster import Cluster
 from skoop.diagnose.ends import of_ends, unseen_nodes
+from skoop.diagnose.hazards import hazards, undecided_rules
 from skoop.diagnose.meddling import meddlers
 from skoop.diagnose.policy.causes import policy_causes, policy_remarks
 from skoop.diagnose.service import service_causes, stale_connection
@@ -75,6 +76,7 @@ def _remarks(
             *service,
             *ends,
             *_noted(_nearby(inquiry, expectations)),
+            *hazards(inquiry),
             *(_remark(each) for row in inquiry.settled.rows for each in row.doubts),
         )
     )
@@ -98,6 +100,8 @@ def _causes(
     left = without(_unexplained(inquiry, proven, blockers), sizes)
     policies = policy_causes(inquiry, left)
     left = [each for each in left if each not in policies.blockers]
+    undecided = {(unknown.where, unknown.rule) for unknown in inquiry.settled.unknowns}
+    left = [each for each in left if (each.stop.where, each.stop.rule) not in undecided]
     if service:
         left = [each for each in left if shown_as(each.stop) is not Disposition.NO_ENDPOINT]
     named = (*proven, *cut_off, *nearer)
@@ -115,6 +119,7 @@ def _causes(
             *policies.suspicions,
             *(each for each in service if each.blocking),
             *dead,
+            *undecided_rules(inquiry),
             *_direct(inquiry.cluster, by_gain(inquiry, left)),
             *beyond,
             *unseen_nodes(inquiry.cluster, _nodes_met(inquiry.cluster, inquiry.settled.rows)),
@@ -123,6 +128,7 @@ def _causes(
             *sizes.hints,
             *policy_remarks(inquiry),
             *_noted(_nearby(inquiry, rest)),
+            *hazards(inquiry),
             *_doubts(inquiry.settled.rows, blocking=False),
         )
     )

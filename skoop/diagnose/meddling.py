@@ -16,6 +16,7 @@ from skoop.findings import conntrack, netfilter, pod
 from skoop.findings.base import Finding
 from skoop.model.disposition import Direction, Result
 from skoop.model.trace import Evidence, Hop, StepKind
+from skoop.netstack.walk.events import Reason
 from skoop.plugin.base import Expectation
 
 _OWN_CHAINS = ("KUBE-", "FLANNEL-", "CNI-", "cali-", "CILIUM_", "DOCKER", "ISTIO_")
@@ -36,6 +37,8 @@ def meddlers(world: World, rows: Iterable[Row]) -> tuple[Expectation, ...]:
     """A rule each that touched a packet of these rows, with its removal as the repair."""
     found: dict[tuple[str, str, str], Expectation] = {}
     for row in rows:
+        if any(blocker.stop.reason is Reason.NO_PORT for blocker in row.blockers):
+            continue  # the rule does what it is for, as long as it has ports
         for trace in row.traces:
             for hop in trace.hops:
                 for place, rule, effect in _acts(hop):

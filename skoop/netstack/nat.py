@@ -6,11 +6,15 @@ POSTROUTING; replies are turned back in the same hooks, the other field each tim
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
-from skoop.model.packet import ANY_PORT, Packet, port_within
+from skoop.model.address import format_ip
+from skoop.model.packet import ANY_PORT, Packet, Proto, port_within
 from skoop.netstack.conntrack import Connection, CtStatus, FlowTuple
 from skoop.netstack.netfilter import Nat, NatKind
+from skoop.netstack.state import CtEntry
 from skoop.netstack.tracking import Tracked
 
 MOST_TARGETS = 16
@@ -71,6 +75,45 @@ def _source_port(nat: Nat, port: int) -> int:
     if nat.random or (nat.port_low and not port_within(port, nat.port_low, nat.port_high)):
         return ANY_PORT
     return port
+
+
+def no_free_port(
+    tracked: Tracked, packet: Packet, nat: Nat, in_use: Mapping[FlowTuple, CtEntry]
+) -> str:
+    """Which ports are all in use, "" when one is left for a connection whose source is translated.
+
+    nf_nat_l4proto_unique_tuple(): a source port that nobody uses stays; else one of the rule's
+    range is taken, or of its own class. With none left the packet is dropped when its connection is
+    to be confirmed, because another waits for the same answers. Connections that are closing may
+    have to give theirs up, so they do not count.
+    """
+    if not nat.kind.changes_source or packet.proto not in _WITH_PORTS:
+        return ""
+    low, high = _ports(nat, packet.sport)
+    reply = tracked.connection.reply
+    if len(in_use) < high - low + 1:
+        return ""
+    for port in (*((reply.dport,) if reply.dport > 0 else ()), *range(low, high + 1)):
+        entry = in_use.get(
+            FlowTuple(reply.family, reply.proto, reply.src, reply.dst, reply.sport, port)
+        )
+        if entry is None or entry.tcp_state in _CLOSING:
+            return ""
+    to, source = format_ip(reply.family, reply.src), format_ip(reply.family, reply.dst)
+    return f"{source} has connections to {to} port {reply.sport} on all of {low}-{high}"
+
+
+_WITH_PORTS = (Proto.TCP, Proto.UDP, Proto.SCTP)
+_CLOSING = ("FIN_WAIT", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE")
+
+
+def _ports(nat: Nat, sport: int) -> tuple[int, int]:
+    """The ports a source may be given."""
+    if nat.port_low:
+        return nat.port_low, nat.port_high
+    if 0 < sport < 512:
+        return 1, 511
+    return (600, 1023) if 0 < sport < 1024 else (1024, 65535)
 
 
 def null_binding(tracked: Tracked, *, source: bool) -> Tracked:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from skoop.model.packet import Packet
-from skoop.netstack.conntrack import CtState
-from skoop.netstack.nat import null_binding, rewrite, targets, translate
+from skoop.netstack.conntrack import CtState, FlowTuple
+from skoop.netstack.nat import no_free_port, null_binding, rewrite, targets, translate
 from skoop.netstack.netfilter import (
     Action,
     BaseChain,
@@ -23,9 +23,12 @@ from skoop.netstack.netfilter import (
     Tproxy,
     View,
 )
+from skoop.netstack.state import CtEntry
 from skoop.netstack.tracking import Tracked
 
 _PASSED = "policy accept"
+NO_FREE_PORT = "no free source port is left"
+"""How `State.stopped_by` begins for a translation whose ports are all in use."""
 
 
 class State(Struct, frozen=True):
@@ -51,12 +54,14 @@ class State(Struct, frozen=True):
 class Scene(Struct, frozen=True):
     """What surrounds a hook run: the view for rules (its `ct` is replaced as it changes), how to
     attach a connection, and which address MASQUERADE or REDIRECT would take (0: none). `sent_on`
-    packets come from IPVS, which leaves them alone from then on (skb->ipvs_property)."""
+    packets come from IPVS, which leaves them alone from then on (skb->ipvs_property). `in_use`
+    are the answers that existing connections wait for."""
 
     view: View
     track: Callable[[Packet, Tracked], Tracked | None]
     primary: Callable[[NatKind, Packet], int]
     sent_on: bool = False
+    in_use: Mapping[FlowTuple, CtEntry] = {}
 
 
 Stage = Callable[[State, Scene], Iterable[State]]
@@ -184,12 +189,13 @@ def _translated(state: State, nat: Nat, scene: Scene) -> Iterable[tuple[State, b
         return
     choices = targets(nat, primary, state.packet)
     for address in choices:
-        yield (
-            replace(
-                state,
-                tracked=translate(state.tracked, nat, address),
-                weight=state.weight / len(choices),
-                nat=(*state.nat, nat),
-            ),
-            True,
+        changed = replace(
+            state,
+            tracked=translate(state.tracked, nat, address),
+            weight=state.weight / len(choices),
+            nat=(*state.nat, nat),
         )
+        used = no_free_port(changed.tracked, state.packet, nat, scene.in_use)
+        if used:
+            changed = replace(changed, action=Action.DROP, stopped_by=f"{NO_FREE_PORT}: {used}")
+        yield changed, True

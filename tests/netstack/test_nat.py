@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from skoop.model.address import Family
 from skoop.model.packet import ANY_PORT, Packet
-from skoop.netstack.nat import rewrite, targets, translate
+from skoop.netstack.conntrack import CtStatus, FlowTuple
+from skoop.netstack.nat import no_free_port, rewrite, targets, translate
 from skoop.netstack.netfilter import Nat, NatKind
+from skoop.netstack.state import CtEntry
 from skoop.netstack.tracking import Tracked, track, untouched
 from skoop.netstack.walk import icmp
 from tests.netstack.builders import answer_to, ip, packet
@@ -156,3 +159,37 @@ def test_untracked_packets_are_not_translated_back() -> None:
     reply = answer_to(through(SYN, tracked))
     assert through(reply, untouched(reply)) is reply
     assert replace(reply) == reply
+
+
+MASQUERADE = Nat(NatKind.MASQUERADE)
+TWO = Nat(NatKind.MASQUERADE, port_low=40000, port_high=40001)
+SERVER = ip("10.96.0.1")
+
+
+def answers_to(*ports: int, state: str = "ESTABLISHED") -> dict[FlowTuple, CtEntry]:
+    """Connections whose answers come to these ports of the node."""
+    flows = [FlowTuple(Family.V4, 6, SERVER, NODE, 80, port) for port in ports]
+    return {
+        flow: CtEntry(flow.reversed(), flow, CtStatus.SEEN_REPLY, tcp_state=state) for flow in flows
+    }
+
+
+FREE: dict[str, tuple[Nat, dict[FlowTuple, CtEntry], str]] = {
+    "both ports are used": (TWO, answers_to(40000, 40001), "all of 40000-40001"),
+    "one is left": (TWO, answers_to(40000, 40002), ""),
+    "they are closing": (TWO, answers_to(40000, 40001, state="TIME_WAIT"), ""),
+    "the whole of a class is used": (MASQUERADE, answers_to(*range(600, 1024)), "600-1023"),
+    "the client's own port is not": (
+        MASQUERADE, answers_to(*(n for n in range(600, 1025) if n != 1000)), "",
+    ),
+    "another server": (Nat(NatKind.DNAT, BACKEND, BACKEND), answers_to(40000, 40001), ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("nat", "in_use", "told"), FREE.values(), ids=FREE.keys())
+def test_ports_that_a_translation_has_left(
+    nat: Nat, in_use: dict[FlowTuple, CtEntry], told: str
+) -> None:
+    """A client's port 1000 is of the class 600-1023 (nf_nat_l4proto_unique_tuple)."""
+    said = no_free_port(opened(SYN, (nat, NODE)), SYN, nat, in_use)
+    assert (told in said) if told else not said

@@ -20,6 +20,7 @@ from skoop.findings import node as host
 from skoop.model.address import Family, format_ip
 from skoop.model.diagnosis import Suspicion
 from skoop.model.disposition import Direction
+from skoop.model.trace import Evidence
 
 
 def link_down(setting: Setting) -> Suspicion:
@@ -172,6 +173,22 @@ def nat_failed(setting: Setting) -> Suspicion:
     """Reason.NAT_FAILED: MASQUERADE or REDIRECT without an address to use."""
     message = f"On {setting.place}, {setting.blocker.stop.detail}"
     return setting.suspect(netfilter.MasqueradeMissing, message)
+
+
+def no_port(setting: Setting) -> Suspicion:
+    """Reason.NO_PORT: every port of the translated address leads to this destination already."""
+    blocker = setting.blocker
+    packet = blocker.packet
+    taken = [
+        entry.raw
+        for entry in setting.stack.namespace.conntrack.entries
+        if (entry.reply.proto, entry.reply.src, entry.reply.sport)
+        == (packet.proto, packet.dst, packet.dport)
+    ]
+    shown = tuple(Evidence(f"conntrack on {blocker.node}", raw) for raw in taken[:2])
+    message = f"On {setting.place}, {blocker.stop.detail} ({len(taken)} connections)"
+    fix = f"conntrack -L --reply-src {packet.destination} | wc -l   # then: who opens so many?"
+    return setting.suspect(conntrack.SnatPortsExhausted, message, fix=fix, evidence=shown)
 
 
 def disabled_ipv6(setting: Setting) -> Suspicion:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from skoop.diagnose.causes.base import Setting
+from skoop.diagnose.causes.nodeports import node_port
 from skoop.findings import conntrack as ct
 from skoop.findings import netfilter as nf
 from skoop.findings import node as host
@@ -31,6 +32,10 @@ def by_rule(setting: Setting) -> Suspicion:
     if finding is nf.ForwardPolicyDrop:
         message = f"The policy of {stop.where} on {setting.place} drops {packet}"
     fix = "" if engine == IPVS else _fix(engine, table, chain, rule)
+    if finding in _ABOUT_ANYTHING:
+        door = node_port(setting, fix)
+        if door is not None:
+            return door
     return setting.suspect(finding, message, fix=fix)
 
 
@@ -64,6 +69,11 @@ def _finding(setting: Setting, engine: str, table: str, chain: str) -> type[Find
 
 
 _BY_TABLE: dict[str, type[Finding]] = {"raw": nf.RawDrop, "mangle": nf.MangleDrop}
+_ABOUT_ANYTHING = (
+    nf.FilterDrop, nf.FilterReject, nf.RawDrop, nf.MangleDrop, nf.ForeignFirewall,
+    host.GuestFirewall,
+)  # fmt: skip
+"""Findings that only say where the rule stands."""
 _GUEST_FIREWALLS = ("ufw-", "IN_", "FWDI_", "FWDO_", "INPUT_ZONES", "FORWARD_IN_ZONES")
 
 

@@ -17,6 +17,7 @@ _CAUSES: dict[Reason, Callable[[Setting], Suspicion | None]] = {
     Reason.RULE: rules.by_rule,
     Reason.CONNTRACK_FULL: links.conntrack_full,
     Reason.NAT_FAILED: links.nat_failed,
+    Reason.NO_PORT: links.no_port,
     Reason.FORWARDING_OFF: routing.forwarding,
     Reason.RP_FILTER: routing.reverse_path,
     Reason.MARTIAN_SOURCE: routing.martian_source,

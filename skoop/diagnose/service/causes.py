@@ -37,7 +37,7 @@ def service_causes(
         )
     if asked.view.effect in (Effect.REJECT, Effect.DROP):
         return (_no_backend(asked), *programmed(asked))
-    found = (*programmed(asked), *_dead_backends(asked), *port_causes(asked))
+    found = (*_unserved(asked), *programmed(asked), *_dead_backends(asked), *port_causes(asked))
     return (*found, *_outside_range(asked), *_pending(ends, settled))
 
 
@@ -82,6 +82,30 @@ def _undefined_port(cluster: Cluster, ends: Ends, question: Question) -> Iterato
         blocking=True,
         why="kube-proxy translates only the ports that are listed",
         fix=f"kubectl -n {owner.namespace} get service {owner.name} -o yaml",
+    )
+
+
+def _unserved(asked: Asked) -> Iterator[Suspicion]:
+    """A NodePort at an address of the node on which kube-proxy does not serve NodePorts."""
+    config = asked.cluster.facts.proxy
+    failing = [row for row in asked.settled.rows if row.result is not Result.OK]
+    if asked.destination.via is not Via.NODE_PORT or asked.view.effect is not Effect.PASS:
+        return
+    if not failing or "serves no NodePorts" not in asked.view.reason:
+        return
+    ranges = ", ".join(map(str, config.value.node_port_addresses))
+    default = "not set, which in nftables mode means the node's primary address only"
+    owner, number = asked.destination.service, asked.question.dport
+    yield service.NodeportBlocked.suspect(
+        where=Where("node", asked.node),
+        direction=Direction.FORWARD,
+        message=f"NodePort {number} of Service {owner.namespace}/{owner.name} is not served at "
+        f"{format_ip(asked.question.family, asked.question.dst)}: {asked.view.reason}",
+        evidence=(Evidence(config.source, f"nodePortAddresses: {ranges or default}"),),
+        blocking=all(row.result is Result.REFUSED for row in failing),
+        why="kube-proxy translates packets for the listed addresses only",
+        fix="ask at another address of the node, or add this one's network to nodePortAddresses: "
+        "kubectl -n kube-system edit configmap kube-proxy",
     )
 
 

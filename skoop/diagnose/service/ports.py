@@ -115,6 +115,8 @@ def _target_ports(asked: Asked) -> Iterator[Suspicion]:
         stops = [b.stop for b in row.blockers if b.stop.reason is Reason.NO_LISTENER]
         if row.result is not Result.REFUSED or row.at is None or not stops:
             continue
+        if (row.at.dst, row.at.dport) == (asked.question.dst, asked.question.dport):
+            continue  # nobody translated it
         stack = asked.cluster.world.stacks[row.server]
         open_ports = sorted(
             {s.port for s in stack.namespace.sockets if s.proto == asked.question.proto}

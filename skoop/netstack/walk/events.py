@@ -102,6 +102,7 @@ class Reason(Enum):
     RULE = "a rule"
     CONNTRACK_FULL = "the connection table is full"
     NAT_FAILED = "a translation found no address"
+    NO_PORT = "a translation found no port"
     FORWARDING_OFF = "forwarding is off"
     RP_FILTER = "the reverse path filter"
     MARTIAN_SOURCE = "the source is an address of this host"

@@ -11,7 +11,7 @@ from skoop.model.packet import Packet, Proto
 from skoop.model.trace import Evidence, StepKind
 from skoop.netstack.netfilter import Action, Fired, Guess, Hook, NatKind, Unknown, View
 from skoop.netstack.stack import Stack
-from skoop.netstack.stages import Scene, State
+from skoop.netstack.stages import NO_FREE_PORT, Scene, State
 from skoop.netstack.tracking import Tracked, attach_reply, track
 from skoop.netstack.walk.events import Branch, Errno, Reason, Stop, Stopped
 from skoop.netstack.walk.icmp import rejection
@@ -106,7 +106,10 @@ def _scene(stack: Stack, hook: Hook, tracked: Tracked, branch: Branch, passage: 
             return 0x7F000001 if packet.family is Family.V4 else 1
         return stack.select_source(passage.iif, packet.family, packet.src)
 
-    return Scene(view=view, track=attach, primary=primary, sent_on=passage.sent_on)
+    return Scene(
+        view=view, track=attach, primary=primary, sent_on=passage.sent_on,
+        in_use=stack.connections,
+    )  # fmt: skip
 
 
 def _after(
@@ -120,15 +123,21 @@ def _after(
         )  # fmt: skip
     errno = _errno(hook, passage)
     if state.stopped_by:
-        reason = Reason.NAT_FAILED if state.nat or "found no" in state.stopped_by else None
         stop = Stop(
             disposition=Disposition.DROPPED,
-            reason=reason or Reason.CONNTRACK_FULL,
+            reason=_reason(state),
             detail=state.stopped_by,
             evidence=_conntrack_evidence(stack),
         )
         return Stopped(story, stop, state.packet, errno=errno)
     return _stopped_by_rule(stack, hook, state, story, passage)
+
+
+def _reason(state: State) -> Reason:
+    if state.stopped_by.startswith(NO_FREE_PORT):
+        return Reason.NO_PORT
+    failed = state.nat or "found no" in state.stopped_by
+    return Reason.NAT_FAILED if failed else Reason.CONNTRACK_FULL
 
 
 def _errno(hook: Hook, passage: Passage) -> Errno:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.lab import commands
 from tests.lab.faults.base import Fault, Scene, Step, at, fault, has_mate, steps, tunnelled
 
 # One DROP in FORWARD of the node a pod lives on, by every kind of match there is.
@@ -71,6 +72,23 @@ def _other_backend(chain: str, rule: str) -> Step:
         scene.lab.iptables(scene.lab.node(scene.node.name), f"-I {chain} {text}", backend=other)
 
     return step
+
+
+def _ports_in_use(scene: Scene) -> None:
+    """A translation with two ports, and a connection on each of them already."""
+    node, other = scene.lab.node(scene.node.name), scene.other.ip
+    rule = f"-s {scene.pod.ip} -d {other} -p tcp -j SNAT --to-source {scene.node.ip}:40000-40001"
+    scene.lab.iptables(node, f"-t nat -I POSTROUTING {rule}")
+    for port in (40000, 40001):
+        commands.run(
+            node,
+            (
+                *("conntrack", "-I", "-p", "tcp", "-t", "600", "--state", "ESTABLISHED"),
+                *("-s", scene.pod.ip, "-d", other, "--sport", str(port - 30000)),
+                *("--dport", "8080", "-r", other, "-q", scene.node.ip),
+                *("--reply-port-src", "8080", "--reply-port-dst", str(port)),
+            ),
+        )
 
 
 def _nft(*lines: str) -> Step:
@@ -256,6 +274,7 @@ _PLAIN: tuple[Fault, ...] = (
         _other_backend("INPUT", "-p tcp --dport 10250 -j REJECT"),
         also=("filter-reject", "foreign-firewall"),
     ),
+    fault("snat-ports-in-use", "snat-ports-exhausted", _ports_in_use),
     fault(
         "foreign-nft-drop",
         "foreign-firewall",

@@ -271,7 +271,6 @@ FAULTS: tuple[Fault, ...] = (
             "--dport {service_port.node_port} -j DROP",
         ),
         fits=_has_node_port,
-        also=("raw-drop",),
     ),
     fault(
         "nodeport-rules-missing",
