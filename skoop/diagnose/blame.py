@@ -31,7 +31,6 @@ from skoop.diagnose.service import service_causes, stale_connection
 from skoop.diagnose.sizes import about_sizes, size_causes, without
 from skoop.diagnose.story import Blocker, Leg, Row, shown_as
 from skoop.diagnose.trials import (
-    RANK,
     Inquiry,
     Trial,
     again,
@@ -155,7 +154,7 @@ def _dead_ends(
     dead = [
         each
         for each in found
-        if RANK[each.level] < RANK[Level.WARNING]
+        if each.level.rank < Level.WARNING.rank
         and f"{each.where.kind}/{each.where.name}" in stopped
     ]
     return (
@@ -237,7 +236,7 @@ def _nearby(inquiry: Inquiry, expectations: Iterable[Expectation]) -> list[Expec
 def _expectations(cluster: Cluster, rows: Iterable[Row]) -> list[Expectation]:
     """What is wrong with the machines the packets met, or should have met."""
     found = [each for name in _machines(cluster, rows) for each in cluster.expected.on(name)]
-    return sorted(found, key=lambda each: RANK[each.suspicion.level])
+    return sorted(found, key=lambda each: each.suspicion.level.rank)
 
 
 def _machines(cluster: Cluster, rows: Iterable[Row]) -> list[str]:
@@ -270,7 +269,7 @@ def _noted(expectations: Iterable[Expectation]) -> tuple[Suspicion, ...]:
 def _remark(suspicion: Suspicion) -> Suspicion:
     """A suspicion about traffic that passes all the same."""
     level = suspicion.level
-    mild = level if RANK[level] >= RANK[Level.WARNING] else Level.WARNING
+    mild = level if level.rank >= Level.WARNING.rank else Level.WARNING
     return replace(suspicion, blocking=False, level=mild)
 
 
@@ -280,7 +279,7 @@ def _blocking(expectation: Expectation, blockers: list[Blocker]) -> Suspicion:
     there = [each for each in blockers if each.node == expectation.namespace]
     direction = (there or blockers)[0].direction if blockers else Direction.FORWARD
     level = expectation.suspicion.level
-    raised = level if RANK[level] <= RANK[Level.CRITICAL] else Level.CRITICAL
+    raised = level if level.rank <= Level.CRITICAL.rank else Level.CRITICAL
     return replace(expectation.suspicion, blocking=True, direction=direction, level=raised)
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from skoop.diagnose.causes.base import where
 from skoop.diagnose.repairs import without_rule
 from skoop.diagnose.story import Row
 from skoop.diagnose.world import World
 from skoop.findings import conntrack, netfilter, pod
 from skoop.findings.base import Finding
+from skoop.model.diagnosis import Where
 from skoop.model.disposition import Direction, Result
 from skoop.model.trace import Evidence, Hop, StepKind
 from skoop.netstack.walk.events import Reason
@@ -75,7 +75,7 @@ def _expectation(
         namespace = world.stacks[hop.node].namespace
         if finding is None or without_rule(namespace, place, rule) is None:
             return None
-        at = where(hop.node)
+        at = Where.of(hop.node)
         engine, _, rest = place.partition(" ")
         suspicion = finding.suspect(
             where=at,

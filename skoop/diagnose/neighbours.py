@@ -20,7 +20,6 @@ from skoop.netstack.stack import Stack
 from skoop.netstack.state import Link, Neighbour
 from skoop.netstack.walk.bridge import port_of
 
-_FIXED = frozenset(("PERMANENT", "NOARP"))
 _UNRESOLVED = frozenset(("FAILED", "INCOMPLETE"))
 _USABLE = frozenset(("REACHABLE", "STALE", "DELAY", "PROBE"))
 
@@ -61,7 +60,7 @@ def resolve(
     already sent something in this conversation."""
     entry = stack.neighbours.get((link.name, family, target))
     evidence = _table_evidence(stack, entry)
-    if entry is not None and entry.state in _FIXED and entry.mac:
+    if entry is not None and entry.is_fixed and entry.mac:
         return Resolution(entry.mac, detail=entry.state, evidence=evidence, fixed=True)
     if not link.arp:
         # arp_constructor(): without ARP, every neighbour has the device's own address.

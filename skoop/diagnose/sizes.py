@@ -11,13 +11,13 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from skoop.diagnose.causes.base import Setting, where
+from skoop.diagnose.causes.base import Setting
 from skoop.diagnose.causes.table import cause_of
 from skoop.diagnose.story import Blocker, Leg, Row
 from skoop.diagnose.trials import Inquiry, identity
 from skoop.findings.mtu import DfTooBig, MssClampMissing, PmtudBlocked
 from skoop.model.address import Family
-from skoop.model.diagnosis import Suspicion
+from skoop.model.diagnosis import Suspicion, Where
 from skoop.model.disposition import Direction, Result
 from skoop.model.packet import Packet, Proto
 from skoop.model.trace import Evidence
@@ -132,7 +132,7 @@ def _no_clamp(inquiry: Inquiry, big: Blocker) -> list[Suspicion]:
     link = Evidence(f"link {big.stop.device} on {big.node}", f"mtu {big.stop.limit}")
     return [
         MssClampMissing.suspect(
-            where=where(big.node),
+            where=Where.of(big.node),
             direction=Direction.FORWARD,
             message=f"{Setting(inquiry.cluster, big).place} does not lower the segment size of "
             f"connections that go out by {big.stop.device} (MTU {big.stop.limit})",

@@ -18,7 +18,6 @@ from skoop.diagnose.world import World
 from skoop.model.disposition import Level, Result, Verdict
 from skoop.plugin.base import Expectation
 
-RANK = {level: number for number, level in enumerate(Level)}
 _GAIN = 1e-6
 _MOST_WAYS = 4000
 """Ways walked again in all: with many branches fewer expectations are tried."""
@@ -98,7 +97,7 @@ def _fewest(
     severe = [
         each
         for each in expectations
-        if each.repair and RANK[each.suspicion.level] <= RANK[Level.CRITICAL]
+        if each.repair and each.suspicion.level.rank <= Level.CRITICAL.rank
     ][:_MOST_TOGETHER]
     world = inquiry.flight.world
     if len(severe) < 2 or not helps(again(inquiry, mended(world, severe))):

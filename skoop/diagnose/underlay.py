@@ -113,7 +113,7 @@ class PlainUnderlay:
     def mac_of(self, stack: Stack, link: Link, family: Family, nexthop: int) -> str:
         """A permanent entry's MAC; anything else is resolved when the frame is carried."""
         entry = stack.neighbours.get((link.name, family, nexthop))
-        return entry.mac if entry is not None and entry.state in _FIXED else ""
+        return entry.mac if entry is not None and entry.is_fixed else ""
 
     def takes(self, family: Family, source: int, destination: int) -> bool:
         """Nothing is known of the outside."""
@@ -249,9 +249,6 @@ class PlainUnderlay:
                 why = f"{gateway} has no way to know {prefix}, which exists only inside the nodes"
                 return Beyond(gateway, why, lost=True)
         return None
-
-
-_FIXED = frozenset(("PERMANENT", "NOARP"))
 
 
 def _is_contested(owners: list[tuple[Stack, Link]]) -> bool:

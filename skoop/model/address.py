@@ -43,6 +43,11 @@ def format_ip(family: Family, value: int) -> str:
     return socket.inet_ntop(_AF[family], value.to_bytes(family.bits // 8, "big"))
 
 
+def with_port(address: str, port: int | str) -> str:
+    """ "10.0.0.1:80", "[fd00::1]:80"."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
 class Prefix(Struct, frozen=True, order=True):
     """A network: `network` has its host bits cleared, `length` is 0..32 or 0..128."""
 

@@ -84,6 +84,15 @@ class Where(Struct, frozen=True):
     kind: str
     name: str
 
+    @classmethod
+    def of(cls, namespace_id: str) -> Where:
+        """The place of a network namespace: "node/k1", "pod/shop/web"."""
+        kind, _, name = namespace_id.partition("/")
+        return cls(kind, name)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
 
 class Suspicion(Struct, frozen=True, kw_only=True):
     """One likely cause.

@@ -62,3 +62,11 @@ class Level(Enum):
     CRITICAL = "critical"
     WARNING = "warning"
     INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """0 for the worst."""
+        return _RANKS[self]
+
+
+_RANKS = {level: number for number, level in enumerate(Level)}

@@ -21,6 +21,11 @@ LOCAL_OUTPUT = "lo"
 _TABLE_NAMES = {"255": "local", "254": "main", "253": "default"}
 
 
+def table_name(table: str) -> str:
+    """The usual name of a table that is given by its number."""
+    return _TABLE_NAMES.get(table, table)
+
+
 class FibKind(Enum):
     """What a lookup found."""
 
@@ -155,7 +160,7 @@ class Fib:
         self._rules = tuple(sorted(rules, key=lambda rule: rule.priority))
         tables: dict[str, list[Route]] = {}
         for route in routes:
-            tables.setdefault(_TABLE_NAMES.get(route.table, route.table), []).append(route)
+            tables.setdefault(table_name(route.table), []).append(route)
         self._tables: Mapping[str, _Table] = {
             name: _Table(family, members) for name, members in tables.items()
         }
@@ -197,7 +202,7 @@ class Fib:
         return NO_ROUTE
 
     def _lookup_by(self, rule: PolicyRule, flow: Flow) -> FibResult | None:
-        table = self._tables.get(_TABLE_NAMES.get(rule.target, rule.target))
+        table = self._tables.get(table_name(rule.target))
         found = table.lookup(flow, self._skip_linkdown) if table else None
         if found is None or found[1].kind is FibKind.NONE:
             return None

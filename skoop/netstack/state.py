@@ -208,6 +208,11 @@ class Neighbour(Struct, frozen=True):
     proxy: bool = False
     raw: str = ""
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it is used as it is and never asked for again."""
+        return self.state in ("PERMANENT", "NOARP")
+
 
 class FdbEntry(Struct, frozen=True):
     """A forwarding entry of a bridge (`master` set, `self_` false) or of a tunnel device.

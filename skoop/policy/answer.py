@@ -1,13 +1,10 @@
-"""Yes, no, or "cannot tell" (None), and why a condition does not hold."""
+"""Why a condition does not hold."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import Enum
 
 from msgspec import Struct
-
-Answer = bool | None
 
 
 class MissKind(Enum):
@@ -37,30 +34,3 @@ class Miss(Struct, frozen=True):
     kind: MissKind
     text: str
     change: str = ""
-
-
-def all_of(answers: Iterable[Answer]) -> Answer:
-    """Yes when all are yes; a definite no wins over "cannot tell"."""
-    result: Answer = True
-    for answer in answers:
-        if answer is False:
-            return False
-        if answer is None:
-            result = None
-    return result
-
-
-def any_of(answers: Iterable[Answer]) -> Answer:
-    """Yes when one is yes, no when all are no."""
-    result: Answer = False
-    for answer in answers:
-        if answer:
-            return True
-        if answer is None:
-            result = None
-    return result
-
-
-def opposite(answer: Answer) -> Answer:
-    """The other answer; "cannot tell" stays."""
-    return None if answer is None else not answer

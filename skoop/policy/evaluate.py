@@ -11,7 +11,8 @@ from collections.abc import Hashable, Iterator
 
 from msgspec import Struct
 
-from skoop.policy.answer import Answer, Miss, MissKind
+from skoop.model.answer import Answer
+from skoop.policy.answer import Miss, MissKind
 from skoop.policy.decision import Basis, Decision, Outcome
 from skoop.policy.explain import changes_of, near_misses, rule_misses
 from skoop.policy.party import Flow, Party, PartyKind
@@ -57,7 +58,7 @@ def exemption(flow: Flow, way: Way) -> str:
     network-policies).
     """
     source, destination = flow.source, flow.destination
-    if source.kind is PartyKind.POD and _name(source) == _name(destination):
+    if source.kind is PartyKind.POD and source.identity == destination.identity:
         return "a pod always reaches itself"
     same = bool(source.node) and source.node == destination.node
     if same and source.kind is destination.kind is PartyKind.HOST:
@@ -73,7 +74,7 @@ def is_special(flow: Flow) -> bool:
     source, destination = flow.source, flow.destination
     same = bool(source.node) and source.node == destination.node
     hosts = PartyKind.HOST in (source.kind, destination.kind)
-    return _name(source) == _name(destination) or (same and hosts)
+    return source.identity == destination.identity or (same and hosts)
 
 
 def _on_one_node(flow: Flow) -> bool:
@@ -88,10 +89,6 @@ def _to_own_node(flow: Flow, way: Way) -> bool:
     administrator's policies name nodes as destinations, and Calico applies egress policy before
     DefaultEndpointToHostAction (docs.tigera.io, "Protect hosts")."""
     return way is Way.EGRESS and _on_one_node(flow)
-
-
-def _name(party: Party) -> tuple[PartyKind, str, str]:
-    return party.kind, party.namespace, party.name
 
 
 class _Assumed(Exception):  # noqa: N818

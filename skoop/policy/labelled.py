@@ -8,7 +8,8 @@ from collections.abc import Hashable
 from msgspec import Struct
 
 from skoop.model.address import Family
-from skoop.policy.answer import Answer, Miss, MissKind
+from skoop.model.answer import Answer
+from skoop.policy.answer import Miss, MissKind
 from skoop.policy.party import Party, PartyKind
 from skoop.policy.selector import Expr
 

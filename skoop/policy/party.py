@@ -63,9 +63,18 @@ class Party(Struct, frozen=True, kw_only=True):
         """Its address as text, "" when not known."""
         return format_ip(self.family, self.ip) if self.ip >= 0 else ""
 
+    @property
+    def full_name(self) -> str:
+        """ "shop/web", or "k1" without a namespace."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+    @property
+    def identity(self) -> tuple[PartyKind, str, str]:
+        """What it is, by whichever of its addresses: kind, namespace, name."""
+        return self.kind, self.namespace, self.name
+
     def __str__(self) -> str:
-        name = f"{self.namespace}/{self.name}" if self.namespace else self.name
-        return f"{self.kind.value} {name}"
+        return f"{self.kind.value} {self.full_name}"
 
 
 class Traffic(Struct, frozen=True):

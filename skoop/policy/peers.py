@@ -12,8 +12,9 @@ from typing import Protocol
 from msgspec import Struct
 
 from skoop.model.address import Prefix
+from skoop.model.answer import Answer, all_of, any_of, opposite
 from skoop.model.kube import LabelSelector
-from skoop.policy.answer import Answer, Miss, MissKind, all_of, any_of, opposite
+from skoop.policy.answer import Miss, MissKind
 from skoop.policy.party import Party, PartyKind
 
 METADATA_NAME = "kubernetes.io/metadata.name"

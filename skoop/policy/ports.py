@@ -7,8 +7,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from skoop.model.answer import Answer, all_of, any_of, opposite
 from skoop.model.packet import Proto, port_within
-from skoop.policy.answer import Answer, Miss, MissKind, all_of, any_of, opposite
+from skoop.policy.answer import Miss, MissKind
 from skoop.policy.party import NAMES, Party, PartyKind, Traffic
 
 _WORDS = {number: name for name, number in NAMES.items()}

@@ -43,9 +43,13 @@ class PolicyRef(Struct, frozen=True, order=True):
     namespace: str
     name: str
 
+    @property
+    def full_name(self) -> str:
+        """ "shop/web", or the name alone."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
     def __str__(self) -> str:
-        name = f"{self.namespace}/{self.name}" if self.namespace else self.name
-        return f"{self.kind} {name}"
+        return f"{self.kind} {self.full_name}"
 
 
 class Rule(Struct, frozen=True):

@@ -145,8 +145,8 @@ def changes_document(found: tuple[Change, ...], engine: Engine) -> Document:
         "pairs": sum(change.pairs for change in found),
         "changes": [
             {
-                "sources": [_name(party) for party in change.sources],
-                "destinations": [_name(party) for party in change.destinations],
+                "sources": [party.full_name for party in change.sources],
+                "destinations": [party.full_name for party in change.destinations],
                 "traffic": [str(atom) for atom in change.traffic],
                 "before": change.before.value,
                 "after": change.after.value,
@@ -172,10 +172,6 @@ def change_rows(found: tuple[Change, ...]) -> list[dict[str, object]]:
 
 
 def _several(parties: tuple[Party, ...]) -> str:
-    names = [_name(party) for party in parties[:_MAX_SHOWN]]
+    names = [party.full_name for party in parties[:_MAX_SHOWN]]
     more = len(parties) - len(names)
     return ", ".join(names) + (f" and {more} more" if more else "")
-
-
-def _name(party: Party) -> str:
-    return f"{party.namespace}/{party.name}" if party.namespace else party.name

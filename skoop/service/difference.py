@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from skoop.model.trace import Evidence
+
+if TYPE_CHECKING:
+    from skoop.service.plan import PortPlan
 
 
 class DifferenceKind(Enum):
@@ -58,3 +62,27 @@ class Difference(Struct, frozen=True, kw_only=True):
     message: str
     evidence: tuple[Evidence, ...]
     endpoint: str = ""
+
+
+def about(
+    plan: PortPlan,
+    kind: DifferenceKind,
+    chain: str,
+    message: str,
+    *evidence: Evidence,
+    endpoint: str = "",
+) -> Difference:
+    """A difference about one Service port."""
+    return Difference(
+        kind=kind,
+        service=plan.name,
+        chain=chain,
+        message=message,
+        evidence=evidence,
+        endpoint=endpoint,
+    )
+
+
+def about_all(kind: DifferenceKind, chain: str, message: str, evidence: Evidence) -> Difference:
+    """A difference about all Services of the node."""
+    return Difference(kind=kind, service="", chain=chain, message=message, evidence=(evidence,))

@@ -6,7 +6,7 @@ from enum import Enum
 
 from msgspec import Struct
 
-from skoop.model.address import Family, format_ip
+from skoop.model.address import format_ip, with_port
 from skoop.model.kube import Address, Service, ServicePort
 
 
@@ -73,7 +73,7 @@ class ServiceEndpoint(Struct, frozen=True, kw_only=True):
         return f"pod {'/'.join(self.pod)}" if self.pod[1] else str(self)
 
     def __str__(self) -> str:
-        return socket_text(self.address, self.port)
+        return with_port(format_ip(*self.address), self.port)
 
 
 class UnusedWhy(Enum):
@@ -119,12 +119,6 @@ class Destination(Struct, frozen=True):
     service: Service
     port: ServicePort
     via: Via
-
-
-def socket_text(address: Address, port: int) -> str:
-    """ "10.0.0.1:80" or "[fd00::1]:80"."""
-    text = format_ip(*address)
-    return f"[{text}]:{port}" if address[0] is Family.V6 else f"{text}:{port}"
 
 
 def port_name(service: Service, port: ServicePort) -> str:

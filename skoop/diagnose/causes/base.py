@@ -26,8 +26,7 @@ class Setting(Struct, frozen=True):
     @property
     def place(self) -> str:
         """The namespace for a sentence: "node k1", "pod shop/web"."""
-        kind, _, name = self.blocker.node.partition("/")
-        return f"{kind} {name}"
+        return str(Where.of(self.blocker.node))
 
     @property
     def in_pod(self) -> bool:
@@ -44,7 +43,7 @@ class Setting(Struct, frozen=True):
             Evidence(f"walk on {self.blocker.node}", stop.detail),
         )
         return finding.suspect(
-            where=where(self.blocker.node),
+            where=Where.of(self.blocker.node),
             direction=self.blocker.direction,
             message=message,
             evidence=shown,
@@ -52,9 +51,3 @@ class Setting(Struct, frozen=True):
             why=why or f"{self.blocker.leg.value} {self.blocker.packet}: {stop.detail}",
             fix=fix,
         )
-
-
-def where(namespace_id: str) -> Where:
-    """ "node/k1" as a place."""
-    kind, _, name = namespace_id.partition("/")
-    return Where(kind, name)

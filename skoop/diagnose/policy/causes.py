@@ -164,7 +164,7 @@ def _answer_stopped(blocker: Blocker) -> Suspicion:
     finding, what = _mismatch(blocker.stop.rule)
     _, _, node = blocker.node.partition("/")
     return finding.suspect(
-        where=_place(blocker.node),
+        where=Where.of(blocker.node),
         direction=blocker.direction,
         message=f"Node {node} stops {blocker.packet}, which answers a connection that the policies "
         f"allowed: it {what}",
@@ -246,12 +246,7 @@ def _where(decision: Decision, stopped: str) -> Where:
     kind, _, name = decision.subject.partition(" ")
     if kind in ("pod", "node"):
         return Where(kind, name)
-    return _place(stopped)
-
-
-def _place(namespace_id: str) -> Where:
-    kind, _, name = namespace_id.partition("/")
-    return Where(kind, name)
+    return Where.of(stopped)
 
 
 def _evidence(decision: Decision) -> tuple[Evidence, ...]:

@@ -250,12 +250,12 @@ def stale_connection(
 
 
 def _stale(node: str, raw: str, backend: int, family: Family) -> Suspicion:
-    kind, _, name = node.partition("/")
+    where = Where.of(node)
     old = format_ip(family, backend)
     return conntrack.StaleUdpEntry.suspect(
-        where=Where(kind, name),
+        where=where,
         direction=Direction.FORWARD,
-        message=f"A connection entry on {kind} {name} still sends this flow to {old}",
+        message=f"A connection entry on {where} still sends this flow to {old}",
         evidence=(Evidence(f"conntrack on {node}", raw),),
         blocking=True,
         why="translations are decided once, by the first packet of a flow, and kept with it",

@@ -12,6 +12,7 @@ from skoop.errors import ParseError
 from skoop.model.address import parse_ip
 from skoop.model.packet import Proto
 from skoop.netstack.conntrack import CtStatus, FlowTuple
+from skoop.netstack.dump.number import to_number
 from skoop.netstack.state import CtEntry
 
 _L3 = frozenset(("ipv4", "ipv6"))
@@ -58,8 +59,8 @@ def _entry(line: str) -> CtEntry:
         original=original,
         reply=reply,
         status=_status(original, reply, parts.flags),
-        mark=_number(parts.rest.get("mark", "0")),
-        zone=_number(parts.rest.get("zone", "0")),
+        mark=to_number(parts.rest.get("mark", "0")),
+        zone=to_number(parts.rest.get("zone", "0")),
         tcp_state=state if proto == Proto.TCP else "",
         raw=line,
     )
@@ -114,7 +115,7 @@ def _tuple(proto: int, fields: dict[str, str]) -> FlowTuple:
         raise ValueError("a tuple of two families")
     if proto not in _WITH_PORTS:
         return FlowTuple(family, proto, source, destination)
-    sport, dport = _number(fields.get("sport", "")), _number(fields.get("dport", ""))
+    sport, dport = to_number(fields.get("sport", "")), to_number(fields.get("dport", ""))
     return FlowTuple(family, proto, source, destination, sport, dport)
 
 
@@ -131,9 +132,3 @@ def _status(original: FlowTuple, reply: FlowTuple, flags: set[str]) -> CtStatus:
     if (reply.dst, reply.dport) != (original.src, original.sport):
         status |= CtStatus.SNAT
     return status
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or len(text) > 10:
-        raise ValueError(f"not a number: {text[:40]!r}")
-    return int(text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from skoop.errors import ParseError
 from skoop.model.address import Family, parse_ip
 from skoop.model.packet import Proto
+from skoop.netstack.dump.number import to_number
 from skoop.netstack.state import Socket
 
 _PROTOCOLS = {"tcp": Proto.TCP, "udp": Proto.UDP, "sctp": Proto.SCTP}
@@ -105,8 +106,8 @@ def _socket(words: list[str], *, old: bool, raw: str) -> Socket | None:
         port=port,
         dual=dual,
         device=device,
-        backlog=_number(words[3]),
-        queued=_number(words[2]),
+        backlog=to_number(words[3]),
+        queued=to_number(words[2]),
         peer=peer,
         raw=raw,
     )
@@ -117,13 +118,7 @@ def _endpoint(text: str) -> tuple[str, int]:
     if not colon:
         raise ValueError(f"not an address and port: {text!r}")
     # "[::]%eth0" and "[fe80::1%eth0]" both occur.
-    return host.replace("[", "").replace("]", ""), 0 if port == "*" else _number(port)
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or len(text) > 10:
-        raise ValueError(f"not a number: {text[:40]!r}")
-    return int(text)
+    return host.replace("[", "").replace("]", ""), 0 if port == "*" else to_number(port)
 
 
 def _wildcard_or_address(host: str, *, old: bool) -> tuple[Family, int, bool]:

@@ -9,9 +9,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from skoop.model.address import Family
+from skoop.model.answer import Answer
 from skoop.model.packet import Packet
 from skoop.netstack.iptables.interface import Interface, read_interface
-from skoop.netstack.iptables.match.base import Answer, Test, never
+from skoop.netstack.iptables.match.base import Test, never
 from skoop.netstack.iptables.protocols import protocol_number
 from skoop.netstack.iptables.values import network
 from skoop.netstack.netfilter import View

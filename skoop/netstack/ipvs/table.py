@@ -6,7 +6,7 @@ from enum import Enum
 
 from msgspec import Struct
 
-from skoop.model.address import Family, format_ip
+from skoop.model.address import Family, format_ip, with_port
 
 AnyAddress = tuple[Family, int]
 
@@ -30,7 +30,7 @@ class RealServer(Struct, frozen=True):
     forward: Forward = Forward.MASQ
 
     def __str__(self) -> str:
-        return socket_text(self.address, self.port)
+        return with_port(format_ip(*self.address), self.port)
 
 
 class VirtualServer(Struct, frozen=True, kw_only=True):
@@ -51,7 +51,7 @@ class VirtualServer(Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         if self.address is None:
             return f"firewall mark {self.fwmark}"
-        return socket_text(self.address, self.port)
+        return with_port(format_ip(*self.address), self.port)
 
     @property
     def available(self) -> tuple[RealServer, ...]:
@@ -85,9 +85,3 @@ class IpvsTable(Struct, frozen=True):
             if (each.proto, each.address, each.port) == (proto, address, port):
                 return each
         return None
-
-
-def socket_text(address: AnyAddress, port: int) -> str:
-    """ "10.0.0.1:80", "[fd00::1]:80"."""
-    text = format_ip(*address)
-    return f"[{text}]:{port}" if address[0] is Family.V6 else f"{text}:{port}"

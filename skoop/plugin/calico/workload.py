@@ -17,7 +17,6 @@ from skoop.netstack.state import Link, Route
 from skoop.netstack.sysctl import Sysctls
 from skoop.plugin.base import Expectation, Repair
 from skoop.plugin.checks.base import expect, link_line, no_route, route_line, sysctl_line
-from skoop.plugin.checks.neighbours import FIXED
 from skoop.plugin.checks.routes import rp_filter_drop
 from skoop.plugin.repair import (
     in_sequence,
@@ -143,7 +142,7 @@ def _gateway(site: Site, pod: PodSite, end: Link) -> Iterator[Expectation]:
 
 def _told(pod: PodSite, gateway: int) -> bool:
     return any(
-        entry.address == gateway and entry.state in FIXED and entry.mac
+        entry.address == gateway and entry.is_fixed and entry.mac
         for entry in pod.namespace.neighbours
     )
 

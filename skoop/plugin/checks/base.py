@@ -17,7 +17,6 @@ from skoop.plugin.repair import in_sequence
 
 _ENOUGH = 8
 """Lines of evidence that a person reads."""
-_ORDER = {level: number for number, level in enumerate(Level)}
 
 
 def expect(
@@ -31,9 +30,8 @@ def expect(
     isolates: bool = False,
 ) -> Expectation:
     """A finding about a namespace."""
-    kind, _, name = namespace.id.partition("/")
     suspicion = finding.suspect(
-        where=Where(kind, name),
+        where=Where.of(namespace.id),
         direction=Direction.FORWARD,
         message=message,
         evidence=evidence,
@@ -52,7 +50,7 @@ def worst_first(expectations: Iterable[Expectation]) -> tuple[Expectation, ...]:
         if key not in seen:
             seen.add(key)
             kept.append(each)
-    return tuple(sorted(kept, key=lambda each: _ORDER[each.suspicion.level]))
+    return tuple(sorted(kept, key=lambda each: each.suspicion.level.rank))
 
 
 def as_one(parts: Sequence[Expectation], message: str) -> Expectation:
@@ -66,8 +64,7 @@ def as_one(parts: Sequence[Expectation], message: str) -> Expectation:
 
 def place(namespace: Namespace) -> str:
     """ "node k1", "pod shop/web"."""
-    kind, _, name = namespace.id.partition("/")
-    return f"{kind} {name}"
+    return str(Where.of(namespace.id))
 
 
 def link_line(namespace: Namespace, link: Link) -> Evidence:

@@ -25,7 +25,6 @@ from skoop.plugin.checks.base import (
 from skoop.plugin.repair import set_neighbour, set_sysctls, without_fdb
 from skoop.plugin.site import PodSite, Site, knows
 
-FIXED = ("PERMANENT", "NOARP")
 """States in which the kernel never asks again."""
 
 _IGNORES_ALL = 8
@@ -53,7 +52,7 @@ def _pod_macs(site: Site) -> Iterator[Expectation]:
         pod = owners.get((entry.device, entry.family, entry.address))
         if pod is None or pod.device is None or not pod.device.mac:
             continue
-        if entry.state not in FIXED or entry.mac in ("", pod.device.mac):
+        if not entry.is_fixed or entry.mac in ("", pod.device.mac):
             continue
         yield expect(
             NeighbourWrongMac,

@@ -19,7 +19,6 @@ from skoop.model.disposition import Level
 from skoop.netstack.state import Link, Route, RouteType
 from skoop.plugin.base import Expectation, Repair
 from skoop.plugin.checks.base import expect, neighbour_line, no_route, route_line
-from skoop.plugin.checks.neighbours import FIXED
 from skoop.plugin.repair import (
     in_main,
     make_route,
@@ -204,7 +203,7 @@ def _gateway_mac(site: Site, pod: PodSite, device: Link) -> Iterator[Expectation
     bridge = link_named(site.host, bridge_of(site, pod))
     right = (bridge or pod.host_end).mac
     for entry in pod.namespace.neighbours:
-        if entry.device != device.name or entry.state not in FIXED or not entry.mac:
+        if entry.device != device.name or not entry.is_fixed or not entry.mac:
             continue
         if default_gateway(pod, entry.family) != entry.address or entry.mac == right or not right:
             continue

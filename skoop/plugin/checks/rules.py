@@ -10,7 +10,7 @@ from skoop.findings.route import PolicyRuleCaptures, PolicyRuleMissing
 from skoop.model.address import Family, Prefix
 from skoop.model.disposition import Level
 from skoop.model.trace import Evidence
-from skoop.netstack.fib import LOCAL_OUTPUT, Fib, FibKind, FibResult, Flow
+from skoop.netstack.fib import LOCAL_OUTPUT, Fib, FibKind, FibResult, Flow, table_name
 from skoop.netstack.state import Namespace, PolicyRule
 from skoop.plugin.base import Expectation
 from skoop.plugin.checks.base import expect, place, route_line, rule_line
@@ -18,7 +18,6 @@ from skoop.plugin.repair import with_rule, without_rule
 from skoop.plugin.site import DEFAULT_RULES, Site, knows
 
 _FEW = 3
-_TABLES = {"255": "local", "254": "main", "253": "default"}
 
 
 class Traffic(Struct, frozen=True):
@@ -71,7 +70,7 @@ def _missing(namespace: Namespace, family: Family) -> Iterator[Expectation]:
 def _always_looks_up(rule: PolicyRule, table: str) -> bool:
     return (
         rule.action == "lookup"
-        and _TABLES.get(rule.target, rule.target) == table
+        and table_name(rule.target) == table
         and not _has_selector(rule)
         and rule.suppress_prefixlength < 0
     )
@@ -123,7 +122,7 @@ def _foreign(
 
 
 def _is_default(rule: PolicyRule) -> bool:
-    table = _TABLES.get(rule.target, rule.target)
+    table = table_name(rule.target)
     names = {"local", "main", "default"}
     return rule.action == "lookup" and table in names and not _has_selector(rule)
 

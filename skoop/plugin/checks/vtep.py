@@ -69,7 +69,7 @@ def vtep_neighbour(site: Site, tables: Tables, link: Link, peer: Vtep) -> Iterat
             repair=set_neighbour(right),
             fix=fix,
         )
-    elif entry.state not in ("PERMANENT", "NOARP"):
+    elif not entry.is_fixed:
         yield expect(
             NeighbourMissing,
             site.host,

@@ -12,8 +12,9 @@ from msgspec import Struct
 
 from skoop.errors import ParseError
 from skoop.model.address import Family, Prefix
+from skoop.model.answer import Answer
 from skoop.model.kube import CalicoEntity, CalicoIcmp, CalicoPolicy, CalicoRule, Inventory
-from skoop.policy.answer import Answer, Miss, MissKind
+from skoop.policy.answer import Miss, MissKind
 from skoop.policy.labelled import ACCOUNT_PREFIX, NAMESPACE_PREFIX, Labelled, OfFamily
 from skoop.policy.party import NAMES, Party, Traffic
 from skoop.policy.peers import (

@@ -59,7 +59,7 @@ def suspect(
 ) -> Suspicion:
     """A finding about a policy. `evidence` is the part of it that shows it."""
     return finding.suspect(
-        where=Where("policy", f"{ref.namespace}/{ref.name}" if ref.namespace else ref.name),
+        where=Where("policy", ref.full_name),
         direction=Direction.FORWARD,
         message=message,
         evidence=(Evidence(str(ref), evidence or "spec"),),

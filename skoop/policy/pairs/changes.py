@@ -26,8 +26,9 @@ class Change(Struct, frozen=True):
     @property
     def pairs(self) -> int:
         """How many pairs this is about."""
-        own = len(set(map(_name, self.sources)) & set(map(_name, self.destinations)))
-        return len(self.sources) * len(self.destinations) - own
+        senders = {each.identity for each in self.sources}
+        own = senders & {each.identity for each in self.destinations}
+        return len(self.sources) * len(self.destinations) - len(own)
 
 
 def changes(before: Connectivity, after: Connectivity) -> tuple[Change, ...]:
@@ -77,9 +78,9 @@ def _others(parties: tuple[Party, ...]) -> tuple[Party, ...]:
 def _without_self(sources: tuple[Party, ...], targets: tuple[Party, ...]) -> _Ends:
     """Without the one end that would only be paired with itself."""
     if len(targets) == 1:
-        return tuple(each for each in sources if _name(each) != _name(targets[0])), targets
+        return tuple(each for each in sources if each.identity != targets[0].identity), targets
     if len(sources) == 1:
-        return sources, tuple(each for each in targets if _name(each) != _name(sources[0]))
+        return sources, tuple(each for each in targets if each.identity != sources[0].identity)
     return sources, targets
 
 
@@ -147,10 +148,6 @@ def _outcome(leaving: _Bit, entering: _Bit) -> Outcome:
     if allow and deny:
         return Outcome.UNKNOWN
     return Outcome.ALLOWED if allow else Outcome.DENIED
-
-
-def _name(party: Party) -> tuple[PartyKind, str, str]:
-    return party.kind, party.namespace, party.name
 
 
 def _order(change: Change) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from skoop.model.address import format_ip
 from skoop.model.trace import Evidence
-from skoop.service.difference import Difference, DifferenceKind
+from skoop.service.difference import Difference, DifferenceKind, about
 from skoop.service.iptables import names
 from skoop.service.iptables.rules import Line, ProxyRules
 from skoop.service.plan import PortPlan
@@ -21,14 +21,14 @@ def audit_choice(
     if not rules.has_chain("nat", chain):
         text = f"chain {chain} does not exist"
         message = f"the chain of {plan.name} is missing, so it is not translated"
-        yield _about(plan, DifferenceKind.CHAIN_MISSING, chain, message, Evidence(where, text))
+        yield about(plan, DifferenceKind.CHAIN_MISSING, chain, message, Evidence(where, text))
         return
     jumps = [line for line in rules.lines("nat", chain) if line.target.startswith(names.ENDPOINT)]
     choices = dict.fromkeys(line.target for line in jumps if not line.sticky)
     if not choices:
         text = f"chain {chain} has no rule that leads to an endpoint"
         message = f"the chain of {plan.name} is empty, so it is not translated"
-        yield _about(plan, DifferenceKind.CHAIN_EMPTY, chain, message, Evidence(where, text))
+        yield about(plan, DifferenceKind.CHAIN_EMPTY, chain, message, Evidence(where, text))
         return
     expected = {names.endpoint_of(plan, each): each for each in wanted}
     for target, endpoint in expected.items():
@@ -37,7 +37,7 @@ def audit_choice(
             text = f"no rule of {chain} jumps to {target} ({endpoint})"
             evidence = (Evidence(where, text), plan.evidence(endpoint))
             kind = DifferenceKind.ENDPOINT_MISSING
-            yield _about(plan, kind, chain, message, *evidence, endpoint=str(endpoint))
+            yield about(plan, kind, chain, message, *evidence, endpoint=str(endpoint))
     stale = {line.target: line for line in reversed(jumps) if line.target not in expected}
     for jump in stale.values():
         yield _stale(plan, rules, chain, jump)
@@ -56,18 +56,18 @@ def audit_endpoint(
         message = f"{plan.name} is not translated to {endpoint.who}"
         evidence = Evidence(where, f"chain {chain} {state}"), plan.evidence(endpoint)
         kind = DifferenceKind.SEP_MISSING
-        yield _about(plan, kind, chain, message, *evidence, endpoint=str(endpoint))
+        yield about(plan, kind, chain, message, *evidence, endpoint=str(endpoint))
         return
     if translations[0].to != str(endpoint):
         message = f"{plan.name} is translated to {translations[0].to} instead of {endpoint}"
         evidence = rules.evidence("nat", translations[0]), plan.evidence(endpoint)
         kind = DifferenceKind.WRONG_DNAT
-        yield _about(plan, kind, chain, message, *evidence, endpoint=str(endpoint))
+        yield about(plan, kind, chain, message, *evidence, endpoint=str(endpoint))
     if not any(_marks_hairpin(line, endpoint) for line in lines):
         message = f"{endpoint.who} cannot reach itself through {plan.name}"
         text = f"no rule of {chain} marks packets from {format_ip(*endpoint.address)}"
         kind = DifferenceKind.HAIRPIN_MASQ_MISSING
-        yield _about(plan, kind, chain, message, Evidence(where, text), endpoint=str(endpoint))
+        yield about(plan, kind, chain, message, Evidence(where, text), endpoint=str(endpoint))
 
 
 def _marks_hairpin(line: Line, endpoint: ServiceEndpoint) -> bool:
@@ -87,29 +87,11 @@ def _stale(plan: PortPlan, rules: ProxyRules, chain: str, jump: Line) -> Differe
     evidence = [rules.evidence("nat", jump)]
     if translation:
         evidence.append(rules.evidence("nat", translation))
-    return _about(
+    return about(
         plan,
         DifferenceKind.ENDPOINT_STALE,
         chain,
         f"{plan.name} still sends to {to}, which is no usable endpoint of it",
         *evidence,
         endpoint=to if translation else "",
-    )
-
-
-def _about(
-    plan: PortPlan,
-    kind: DifferenceKind,
-    chain: str,
-    message: str,
-    *evidence: Evidence,
-    endpoint: str = "",
-) -> Difference:
-    return Difference(
-        kind=kind,
-        service=plan.name,
-        chain=chain,
-        message=message,
-        evidence=evidence,
-        endpoint=endpoint,
     )

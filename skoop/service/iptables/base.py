@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from skoop.model.address import Family
 from skoop.model.trace import Evidence
-from skoop.service.difference import Difference, DifferenceKind
+from skoop.service.difference import Difference, DifferenceKind, about_all
 from skoop.service.iptables import names
 from skoop.service.iptables.canonical import Canonical, as_canonical, rule
 from skoop.service.iptables.rules import Line, ProxyRules
@@ -46,7 +46,7 @@ def audit_base(rules: ProxyRules, family: Family) -> tuple[Difference, ...]:
         state = "is empty" if rules.has_chain("nat", names.SERVICES) else "does not exist"
         text = f"chain {names.SERVICES} of table nat {state}"
         return (
-            _difference(
+            about_all(
                 DifferenceKind.NO_RULES,
                 names.SERVICES,
                 "kube-proxy has no rules here: no Service is translated",
@@ -54,7 +54,7 @@ def audit_base(rules: ProxyRules, family: Family) -> tuple[Difference, ...]:
             ),
         )
     found = [
-        _difference(
+        about_all(
             DifferenceKind.HOOK_MISSING,
             chain,
             f"{table} {chain} has no jump to {target}: {effect}",
@@ -100,12 +100,12 @@ def _conditions(rules: ProxyRules, family: Family) -> list[Difference]:
                 message = f"{table} {chain} jumps to {jump[-1][3:]} under other conditions"
                 evidence = rules.evidence(table, wrong[0])
                 kind = DifferenceKind.HOOK_MISSING
-                found.append(_difference(kind, chain, message, evidence))
+                found.append(about_all(kind, chain, message, evidence))
     for line in rules.node_ports.values():
         if line.target and not line.port:
             message = f"a rule of {names.NODE_PORTS} is about every port"
             kind, evidence = DifferenceKind.RULE_FOREIGN, rules.evidence("nat", line)
-            found.append(_difference(kind, names.NODE_PORTS, message, evidence))
+            found.append(about_all(kind, names.NODE_PORTS, message, evidence))
     for table, chain, wanted in _small_chains(rules):
         if chain == names.LOCALNET and family is Family.V6:
             continue  # ::1 is never routed, so there is nothing to drop
@@ -117,7 +117,7 @@ def _conditions(rules: ProxyRules, family: Family) -> list[Difference]:
             empty = Line(text=f"chain {chain} is empty")
             shown = (strange or list(rules.lines(table, chain)) or [empty])[0]
             kind = DifferenceKind.RULE_FOREIGN if strange else DifferenceKind.RULE_ORDER
-            found.append(_difference(kind, chain, message, rules.evidence(table, shown)))
+            found.append(about_all(kind, chain, message, rules.evidence(table, shown)))
     return found
 
 
@@ -179,7 +179,7 @@ def _masquerading(rules: ProxyRules) -> list[Difference]:
     masquerade = next((line for line in lines if line.target == "MASQUERADE"), None)
     if masquerade is None:
         found.append(
-            _difference(
+            about_all(
                 DifferenceKind.MASQUERADE_MISSING,
                 names.POSTROUTING,
                 "packets marked for masquerading keep their source, so replies bypass this node",
@@ -188,7 +188,7 @@ def _masquerading(rules: ProxyRules) -> list[Difference]:
         )
     elif "--mark" not in masquerade.text and not any(line.target == "RETURN" for line in lines):
         found.append(
-            _difference(
+            about_all(
                 DifferenceKind.MASQUERADE_TOO_MUCH,
                 names.POSTROUTING,
                 "every packet is masqueraded, so servers see this node as the client",
@@ -197,7 +197,7 @@ def _masquerading(rules: ProxyRules) -> list[Difference]:
         )
     if not any(line.target == "MARK" for line in rules.lines("nat", names.MARK_MASQ)):
         found.append(
-            _difference(
+            about_all(
                 DifferenceKind.MARK_MISSING,
                 names.MARK_MASQ,
                 "nothing is marked for masquerading, so replies bypass this node",
@@ -213,16 +213,10 @@ def _accepting(rules: ProxyRules) -> list[Difference]:
     if not lines or any(line.target == "ACCEPT" and "--mark" in line.text for line in lines):
         return []
     return [
-        _difference(
+        about_all(
             DifferenceKind.ACCEPT_MISSING,
             names.FORWARD,
             "marked packets are not accepted for forwarding and depend on the other rules",
             Evidence(f"{rules.tables.source} filter", f"no rule of {names.FORWARD} accepts a mark"),
         )
     ]
-
-
-def _difference(
-    kind: DifferenceKind, chain: str, message: str, evidence: Evidence
-) -> Difference:  # fmt: skip
-    return Difference(kind=kind, service="", chain=chain, message=message, evidence=(evidence,))

@@ -27,12 +27,12 @@ ENDPOINT = "KUBE-SEP-"
 
 def service_chain(prefix: str, service: Service, port: ServicePort) -> str:
     """ "KUBE-SVC-" and its like for a Service port."""
-    return prefix + _digest(port_name(service, port) + port.protocol.lower())
+    return prefix + digest(port_name(service, port) + port.protocol.lower())
 
 
 def endpoint_chain(service: Service, port: ServicePort, endpoint: ServiceEndpoint) -> str:
     """ "KUBE-SEP-..." of one endpoint of a Service port."""
-    return ENDPOINT + _digest(port_name(service, port) + port.protocol.lower() + str(endpoint))
+    return ENDPOINT + digest(port_name(service, port) + port.protocol.lower() + str(endpoint))
 
 
 def chain_of(plan: PortPlan, prefix: str) -> str:
@@ -45,5 +45,6 @@ def endpoint_of(plan: PortPlan, endpoint: ServiceEndpoint) -> str:
     return endpoint_chain(plan.service, plan.port, endpoint)
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """What kube-proxy appends to "KUBE-SVC-" and its like (portProtoHash)."""
     return b32encode(sha256(text.encode()).digest()).decode()[:16]

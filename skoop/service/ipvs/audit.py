@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from skoop.model.address import format_ip
+from skoop.model.address import format_ip, with_port
 from skoop.model.kube import Address
 from skoop.model.packet import Proto
 from skoop.model.trace import Evidence
-from skoop.netstack.ipvs.table import IpvsTable, RealServer, VirtualServer, socket_text
+from skoop.netstack.ipvs.table import IpvsTable, RealServer, VirtualServer
 from skoop.service.difference import Difference, DifferenceKind
 from skoop.service.plan import PortPlan
 from skoop.service.view import ServiceEndpoint, Via
@@ -59,7 +59,7 @@ def _port(plan: PortPlan, written: Written) -> Iterator[Difference]:
         (Via.LOAD_BALANCER, plan.load_balancer_ips, external),
     ):
         for address in addresses:
-            what = f"{via.value} {socket_text(address, plan.port.port)} of {plan.name}"
+            what = f"{via.value} {with_port(format_ip(*address), plan.port.port)} of {plan.name}"
             if address not in written.device_addresses:
                 text = f"{DEVICE} has no {format_ip(*address)}"
                 message = f"{what} is no address of the node, so IPVS never sees its packets"
@@ -67,7 +67,7 @@ def _port(plan: PortPlan, written: Written) -> Iterator[Difference]:
             yield from _server(plan, written, address, plan.port.port, endpoints, what)
     if plan.port.node_port:
         for address in plan.node_port_ips:
-            what = f"NodePort {socket_text(address, plan.port.node_port)} of {plan.name}"
+            what = f"NodePort {with_port(format_ip(*address), plan.port.node_port)} of {plan.name}"
             yield from _server(plan, written, address, plan.port.node_port, external, what)
 
 
@@ -82,7 +82,7 @@ def _server(
     server = written.table.at(_PROTOCOLS[plan.protocol], address, port)
     if server is None:
         kind = DifferenceKind.VIRTUAL_SERVER_MISSING
-        text = f"no virtual server {plan.protocol} {socket_text(address, port)}"
+        text = f"no virtual server {plan.protocol} {with_port(format_ip(*address), port)}"
         yield _about(plan, kind, f"{what} has no virtual server", written, text)
         return
     have = {(each.address, each.port): each for each in server.servers}

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from skoop.model.trace import Evidence
 from skoop.netstack.nft.priority import priority_of
-from skoop.service.difference import Difference, DifferenceKind
+from skoop.service.difference import Difference, DifferenceKind, about_all
 from skoop.service.nftables import names
 from skoop.service.nftables.rules import Line, NftRules
 from skoop.service.nftables.wanted import masqueraded_sources
@@ -52,7 +51,7 @@ def audit_base(rules: NftRules, sample: PortPlan | None) -> Iterator[Difference]
     if not has_rules(rules):
         text = f"table {names.TABLE} " + ("is empty" if rules.exists else "does not exist")
         message = "kube-proxy has no rules here: no Service is translated"
-        yield _difference(DifferenceKind.NO_RULES, "", message, rules.evidence("", text))
+        yield about_all(DifferenceKind.NO_RULES, "", message, rules.evidence("", text))
         return
     for chain, (hook, wanted, effect) in _HOOKED.items():
         yield from _hooked(rules, chain, hook, wanted, effect)
@@ -72,17 +71,17 @@ def _hooked(
     if base is None or base.hook != hook:
         state = f"hangs on {base.hook}" if base else "hangs on no hook"
         evidence = rules.evidence(chain, f"chain {chain} {state}")
-        yield _difference(kind, chain, f"chain {chain} {state}: {effect}", evidence)
+        yield about_all(kind, chain, f"chain {chain} {state}: {effect}", evidence)
         return
     if chain in _BEFORE and priority_of(base.prio) >= _translation(rules):
         evidence = rules.evidence(chain, f"priority {base.prio}")
         message = f"chain {chain} runs after the translation: {effect}"
-        yield _difference(kind, chain, message, evidence)
+        yield about_all(kind, chain, message, evidence)
     have = [line.canonical for line in rules.lines(chain)]
     for line in wanted:
         if line not in have:
             evidence = rules.evidence(chain, f"no rule like: {line}")
-            yield _difference(kind, chain, f"{chain} lacks a jump: {effect}", evidence)
+            yield about_all(kind, chain, f"{chain} lacks a jump: {effect}", evidence)
     for each in rules.lines(chain):
         yield from _foreign(rules, chain, each, wanted)
 
@@ -100,7 +99,7 @@ def _foreign(
     if line.canonical not in wanted and decides:
         message = f"a rule in kube-proxy's chain {chain} is not its own"
         evidence = rules.evidence(chain, line.text)
-        yield _difference(DifferenceKind.RULE_FOREIGN, chain, message, evidence)
+        yield about_all(DifferenceKind.RULE_FOREIGN, chain, message, evidence)
 
 
 def _lookups(rules: NftRules) -> Iterator[Difference]:
@@ -123,7 +122,7 @@ def _lookups(rules: NftRules) -> Iterator[Difference]:
         text = lines[0].text if lines else f"no rule like: {ending}"
         kind = DifferenceKind.HOOK_MISSING
         message = f"{chain} does not look up what it should: {effect}"
-        yield _difference(kind, chain, message, rules.evidence(chain, text))
+        yield about_all(kind, chain, message, rules.evidence(chain, text))
 
 
 def _does(line: Line, ending: str) -> bool:
@@ -146,22 +145,22 @@ def _masquerading(rules: NftRules) -> Iterator[Difference]:
     if not marked:
         message = "packets marked for masquerading keep their source, so replies bypass this node"
         evidence = rules.evidence(chain, "no rule masquerades what is marked")
-        yield _difference(DifferenceKind.MASQUERADE_MISSING, chain, message, evidence)
+        yield about_all(DifferenceKind.MASQUERADE_MISSING, chain, message, evidence)
     elif not rules.mark:
         message = "every packet is masqueraded, so servers see this node as the client"
         kind = DifferenceKind.MASQUERADE_TOO_MUCH
-        yield _difference(kind, chain, message, rules.evidence(chain, marked[0].text))
+        yield about_all(kind, chain, message, rules.evidence(chain, marked[0].text))
     elif not _tests(lines, marked[0], rules.mark):
         message = f"masquerading does not depend on the mark {rules.mark} as it should"
         kind = DifferenceKind.MASQUERADE_TOO_MUCH
-        yield _difference(kind, chain, message, rules.evidence(chain, marked[0].text))
+        yield about_all(kind, chain, message, rules.evidence(chain, marked[0].text))
     key = f"{rules.word} saddr . {rules.word} daddr . {_PORT}"
     hairpin = f"ct status dnat {key} @{names.HAIRPINS} masquerade"
     found = any(line.canonical.startswith(hairpin) for line in masquerades)
     if not rules.by_chains and not found:
         message = "pods cannot reach themselves through a Service"
         evidence = rules.evidence(chain, f"no rule masquerades @{names.HAIRPINS}")
-        yield _difference(DifferenceKind.HAIRPIN_MASQ_MISSING, chain, message, evidence)
+        yield about_all(DifferenceKind.HAIRPIN_MASQ_MISSING, chain, message, evidence)
     for line in lines:
         if _stops(line) and not line.canonical.endswith("return"):
             yield from _foreign(rules, chain, line, ())
@@ -179,17 +178,17 @@ def _wrong_ports(rules: NftRules) -> Iterator[Difference]:
     lines = rules.lines(chain)
     if not any(line.canonical == reject for line in lines):
         text = lines[0].text if lines else f"no rule like: {reject}"
-        yield _difference(kind, chain, f"{chain}: {effect}", rules.evidence(chain, text))
+        yield about_all(kind, chain, f"{chain}: {effect}", rules.evidence(chain, text))
     for line in lines:
         if line.canonical != reject and not drop.fullmatch(line.canonical):
             message = f"a rule in kube-proxy's chain {chain} is not its own"
             evidence = rules.evidence(chain, line.text)
-            yield _difference(DifferenceKind.RULE_FOREIGN, chain, message, evidence)
+            yield about_all(DifferenceKind.RULE_FOREIGN, chain, message, evidence)
     for hooked in (("filter-forward",), ("filter-output", "filter-output-post-dnat")):
         have = [line.canonical for name in hooked for line in rules.lines(name)]
         if f"{_NEW}{chain}" not in have:
             evidence = rules.evidence(hooked[0], f"no rule like: {_NEW}{chain}")
-            yield _difference(kind, hooked[0], f"{hooked[0]} lacks a jump: {effect}", evidence)
+            yield about_all(kind, hooked[0], f"{hooked[0]} lacks a jump: {effect}", evidence)
 
 
 def _tests(lines: tuple[Line, ...], masquerade: Line, mark: str) -> bool:
@@ -219,7 +218,7 @@ def _order(rules: NftRules) -> Iterator[Difference]:
         if first and second and max(first) > min(second):
             evidence = rules.evidence(chain, rules.lines(chain)[min(second)].text)
             message = f"the rules of {chain} stand in another order than kube-proxy's"
-            yield _difference(DifferenceKind.RULE_ORDER, chain, message, evidence)
+            yield about_all(DifferenceKind.RULE_ORDER, chain, message, evidence)
 
 
 def _places(rules: NftRules, chain: str) -> tuple[str, list[int], list[int]]:
@@ -247,10 +246,4 @@ def _cluster_ip_mark(rules: NftRules, sample: PortPlan) -> Iterator[Difference]:
     if marks:
         message = "packets to ClusterIPs are masqueraded by another rule than kube-proxy's"
     kind = DifferenceKind.MARK_MASQ_MISSING
-    yield _difference(kind, names.SERVICES, message, rules.evidence(names.SERVICES, text))
-
-
-def _difference(
-    kind: DifferenceKind, chain: str, message: str, evidence: Evidence
-) -> Difference:  # fmt: skip
-    return Difference(kind=kind, service="", chain=chain, message=message, evidence=(evidence,))
+    yield about_all(kind, names.SERVICES, message, rules.evidence(names.SERVICES, text))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from skoop.model.trace import Evidence
-from skoop.service.difference import Difference, DifferenceKind
+from skoop.service.difference import Difference, DifferenceKind, about
 from skoop.service.nftables import names
 from skoop.service.nftables.rules import Choice, Line, NftRules
 from skoop.service.nftables.wanted import Chain, Wanted
@@ -25,7 +24,7 @@ def compare(plan: PortPlan, rules: NftRules, chain: Chain) -> Iterator[Differenc
             kind = DifferenceKind.SEP_MISSING
         message = f"a chain of {plan.name} is missing: {chain.lines[-1].effect}"
         evidence = rules.evidence("", f"chain {chain.name} does not exist")
-        yield _about(plan, kind, chain.name, message, evidence)
+        yield about(plan, kind, chain.name, message, evidence)
         return
     lines = [_folded(each) for each in rules.lines(chain.name)]
     have = [each.canonical for each in lines]
@@ -37,11 +36,11 @@ def compare(plan: PortPlan, rules: NftRules, chain: Chain) -> Iterator[Differenc
     if unknown and not missing:
         message = f"a rule of {plan.name} is not kube-proxy's"
         evidence = rules.evidence(chain.name, unknown[0].text)
-        yield _about(plan, DifferenceKind.RULE_FOREIGN, chain.name, message, evidence)
+        yield about(plan, DifferenceKind.RULE_FOREIGN, chain.name, message, evidence)
     if not missing and not unknown and _sequence(have) != _sequence(wanted):
         message = f"the rules of {plan.name} stand in another order than kube-proxy's"
         evidence = rules.evidence(chain.name, lines[0].text)
-        yield _about(plan, DifferenceKind.RULE_ORDER, chain.name, message, evidence)
+        yield about(plan, DifferenceKind.RULE_ORDER, chain.name, message, evidence)
     for each in chain.lines:
         found = next((line for line in lines if line.canonical == each.line), None)
         if each.choice is not None and found is not None and found.choice is not None:
@@ -72,7 +71,7 @@ def _missing(
         evidence.append(plan.evidence(wanted.endpoint))
         if kind is DifferenceKind.SEP_MISSING and unknown and "dnat" in unknown[0].text:
             kind = DifferenceKind.WRONG_DNAT
-    return _about(plan, kind, chain, wanted.effect, *evidence, endpoint=endpoint)
+    return about(plan, kind, chain, wanted.effect, *evidence, endpoint=endpoint)
 
 
 def _chosen(
@@ -87,16 +86,16 @@ def _chosen(
         message = f"{plan.name} does not send to {endpoint.who}"
         kind = DifferenceKind.ENDPOINT_MISSING
         evidence = (shown, plan.evidence(endpoint))
-        yield _about(plan, kind, chain, message, *evidence, endpoint=str(endpoint))
+        yield about(plan, kind, chain, message, *evidence, endpoint=str(endpoint))
     for target in sorted(have - want):
         to = _address(rules, target)
         message = f"{plan.name} still sends to {to}, which is no usable endpoint of it"
-        yield _about(plan, DifferenceKind.ENDPOINT_STALE, chain, message, shown, endpoint=to)
+        yield about(plan, DifferenceKind.ENDPOINT_STALE, chain, message, shown, endpoint=to)
     numbers = sorted(number for number, _ in found.entries)
     if have == want and (numbers != list(range(len(wanted.entries))) or
                          found.modulus != wanted.modulus):  # fmt: skip
         message = f"{plan.name} does not give its endpoints equal shares"
-        yield _about(plan, DifferenceKind.SHARE_WRONG, chain, message, shown)
+        yield about(plan, DifferenceKind.SHARE_WRONG, chain, message, shown)
 
 
 def _by_chain(plan: PortPlan, target: str) -> str:
@@ -113,17 +112,3 @@ def _address(rules: NftRules, target: str) -> str:
         if word:
             return to
     return target
-
-
-def _about(
-    plan: PortPlan,
-    kind: DifferenceKind,
-    chain: str,
-    message: str,
-    *evidence: Evidence,
-    endpoint: str = "",
-) -> Difference:
-    return Difference(
-        kind=kind, service=plan.name, chain=chain, message=message, evidence=evidence,
-        endpoint=endpoint,
-    )  # fmt: skip

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from skoop.model.address import format_ip
 from skoop.model.kube import Address
 from skoop.model.trace import Evidence
-from skoop.service.difference import Difference, DifferenceKind
+from skoop.service.difference import Difference, DifferenceKind, about
 from skoop.service.nftables import names
 from skoop.service.nftables.rules import Key, NftRules
 from skoop.service.plan import PortPlan
-from skoop.service.view import ServiceEndpoint, Via
+from skoop.service.view import Via
 
 
 def audit_entries(plan: PortPlan, rules: NftRules) -> Iterator[Difference]:
@@ -64,13 +64,13 @@ def _entry(
         missing = name == names.NODE_PORTS
         kind = DifferenceKind.NODE_PORT_MISSING if missing else DifferenceKind.ENTRY_MISSING
         usable = (plan.evidence(each) for each in plan.reachable[:3])
-        yield _about(plan, kind, name, f"{what} is not translated", shown, *usable)
+        yield about(plan, kind, name, f"{what} is not translated", shown, *usable)
     elif not wanted:
         message = f"{what} is still translated although no endpoint may be used"
-        yield _about(plan, DifferenceKind.ENTRY_STALE, name, message, shown)
+        yield about(plan, DifferenceKind.ENTRY_STALE, name, message, shown)
     else:
         message = f"{what} leads to {found} instead of {wanted}"
-        yield _about(plan, DifferenceKind.WRONG_CHAIN, name, message, shown)
+        yield about(plan, DifferenceKind.WRONG_CHAIN, name, message, shown)
 
 
 def _refused(
@@ -83,10 +83,10 @@ def _refused(
     if not wanted:
         message = f"{what} is refused ({found}) although endpoints exist"
         usable = (plan.evidence(each) for each in plan.reachable[:3])
-        yield _about(plan, DifferenceKind.REJECT_STALE, name, message, shown, *usable)
+        yield about(plan, DifferenceKind.REJECT_STALE, name, message, shown, *usable)
         return
     message = f"{what} has no endpoint to use, and nothing answers with {wanted}"
-    yield _about(plan, DifferenceKind.REJECT_MISSING, name, message, shown)
+    yield about(plan, DifferenceKind.REJECT_MISSING, name, message, shown)
 
 
 def _guard(plan: PortPlan, rules: NftRules, key: Key, wanted: str) -> Iterator[Difference]:
@@ -97,7 +97,7 @@ def _guard(plan: PortPlan, rules: NftRules, key: Key, wanted: str) -> Iterator[D
     state = "are not enforced" if wanted else "are enforced although there are none"
     message = f"the source ranges of {plan.name} {state}"
     shown = _element(rules, names.FIREWALL_IPS, key, found)
-    yield _about(plan, DifferenceKind.SOURCE_RANGE_WRONG, names.FIREWALL_IPS, message, shown)
+    yield about(plan, DifferenceKind.SOURCE_RANGE_WRONG, names.FIREWALL_IPS, message, shown)
 
 
 def _listed(plan: PortPlan, rules: NftRules, address: Address) -> Iterator[Difference]:
@@ -110,7 +110,7 @@ def _listed(plan: PortPlan, rules: NftRules, address: Address) -> Iterator[Diffe
     if rules.by_chains:
         message = f"wrong ports of the ClusterIP of {plan.name} are not rejected"
     shown = _element(rules, names.CLUSTER_IPS, key, "")
-    yield _about(plan, DifferenceKind.CLUSTER_IP_UNLISTED, names.CLUSTER_IPS, message, shown)
+    yield about(plan, DifferenceKind.CLUSTER_IP_UNLISTED, names.CLUSTER_IPS, message, shown)
 
 
 def _served(plan: PortPlan, rules: NftRules) -> Iterator[Difference]:
@@ -122,7 +122,7 @@ def _served(plan: PortPlan, rules: NftRules) -> Iterator[Difference]:
             message = f"NodePorts are not served on {key[0]}, an address of {plan.node}"
             shown = _element(rules, names.NODE_PORT_IPS, key, "")
             kind = DifferenceKind.NODE_ADDRESS_UNLISTED
-            yield _about(plan, kind, names.NODE_PORT_IPS, message, shown)
+            yield about(plan, kind, names.NODE_PORT_IPS, message, shown)
 
 
 def _hairpins(plan: PortPlan, rules: NftRules) -> Iterator[Difference]:
@@ -136,23 +136,9 @@ def _hairpins(plan: PortPlan, rules: NftRules) -> Iterator[Difference]:
             shown = _element(rules, names.HAIRPINS, key, "")
             kind = DifferenceKind.HAIRPIN_ENTRY_MISSING
             evidence = (shown, plan.evidence(each))
-            yield _about(plan, kind, names.HAIRPINS, message, *evidence, endpoint=each)
+            yield about(plan, kind, names.HAIRPINS, message, *evidence, endpoint=str(each))
 
 
 def _element(rules: NftRules, name: str, key: Key, found: str) -> Evidence:
     text = " . ".join(key)
     return rules.evidence(name, f"{text} : {found}" if found else f"no element {text}")
-
-
-def _about(
-    plan: PortPlan,
-    kind: DifferenceKind,
-    chain: str,
-    message: str,
-    *evidence: Evidence,
-    endpoint: ServiceEndpoint | None = None,
-) -> Difference:
-    return Difference(
-        kind=kind, service=plan.name, chain=chain, message=message, evidence=evidence,
-        endpoint=str(endpoint) if endpoint else "",
-    )  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from msgspec import Raw, Struct
 
-from skoop.model.address import Family, format_ip, parse_prefix
+from skoop.model.address import Family, format_ip, parse_prefix, with_port
 from skoop.model.trace import Evidence
 from skoop.netstack.nft.document import Document, RawChain, RawRule, decode, statements
 from skoop.netstack.nft.render import render_rule
@@ -207,7 +207,7 @@ def _target(text: str) -> str:
     """ "10.0.0.1 . 80" becomes "10.0.0.1:80", "goto CHAIN" becomes "CHAIN"."""
     address, dot, port = text.partition(" . ")
     if dot:
-        return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        return with_port(address, port)
     return text.removeprefix("goto ")
 
 

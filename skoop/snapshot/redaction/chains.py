@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from skoop.model.address import format_ip, parse_ip
+from skoop.model.address import format_ip, parse_ip, with_port
+from skoop.service.iptables.names import digest
 from skoop.snapshot.redaction.addresses import AddressMap
-from skoop.snapshot.redaction.names import chain_digest, objects
+from skoop.snapshot.redaction.names import objects
 
 
 def chain_names(
@@ -29,11 +30,12 @@ def chain_names(
             tail = suffix + str(port.get("protocol", "TCP")).lower()
             old = f"{namespace}/{name}{tail}"
             new = f"{names.get(namespace, namespace)}/{names.get(name, name)}{tail}"
-            found[chain_digest(old)] = chain_digest(new)
+            found[digest(old)] = digest(new)
             for owner, address, number in endpoints:
                 if owner == (namespace, name):
-                    ends = _end(address, number), _end(_mapped(address, addresses), number)
-                    found[chain_digest(old + ends[0])] = chain_digest(new + ends[1])
+                    before = with_port(address, number)
+                    after = with_port(_mapped(address, addresses), number)
+                    found[digest(old + before)] = digest(new + after)
     return found
 
 
@@ -59,10 +61,6 @@ def _mapped(address: str, addresses: AddressMap) -> str:
     except ValueError:
         return address
     return format_ip(family, addresses.map(family, value))
-
-
-def _end(address: str, port: int) -> str:
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _dict(value: object) -> dict[str, object]:

@@ -8,9 +8,7 @@ is.
 from __future__ import annotations
 
 import re
-from base64 import b32encode
 from collections.abc import Iterable, Mapping
-from hashlib import sha256
 
 SYSTEM = frozenset(("default", "kube-system", "kube-public", "kube-node-lease", "kube-flannel"))
 _KEPT = SYSTEM | {"kubernetes"}
@@ -173,8 +171,3 @@ def _is_dropped(key: str, *, system: bool) -> bool:
 def _requoted(match: re.Match[str], names: NameMap) -> str:
     quote = match[0][0]
     return f"{quote}{names.one(match[0][1:-1])}{quote}"
-
-
-def chain_digest(text: str) -> str:
-    """What kube-proxy appends to "KUBE-SVC-" (pkg/proxy/iptables/proxier.go, portProtoHash)."""
-    return b32encode(sha256(text.encode()).digest()).decode()[:16]

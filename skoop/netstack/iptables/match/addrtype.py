@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from skoop.model.address import Family, is_multicast
+from skoop.model.answer import Answer
 from skoop.model.packet import Packet
-from skoop.netstack.iptables.match.base import (
-    Answer,
-    Match,
-    MatchType,
-    Option,
-    UnmodelledError,
-    by_name,
-)
+from skoop.netstack.iptables.match.base import Match, MatchType, Option, UnmodelledError, by_name
 from skoop.netstack.netfilter import AddressType, View
 
 _TYPES = {kind.name: kind for kind in AddressType}

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from skoop.model.address import Family
+from skoop.model.answer import Answer
 from skoop.model.packet import Packet
 from skoop.netstack.netfilter import View
 
-Answer = bool | None
 Test = Callable[[Packet, View], Answer]
 
 
@@ -115,17 +115,6 @@ def all_of(tests: Iterable[Test]) -> Test:
         return result
 
     return together
-
-
-def any_of(answers: Iterable[Answer]) -> Answer:
-    """Yes when one is yes, no when all are no."""
-    result: Answer = False
-    for answer in answers:
-        if answer:
-            return True
-        if answer is None:
-            result = None
-    return result
 
 
 def unmodelled(why: str) -> Match:

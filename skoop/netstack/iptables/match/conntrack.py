@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from skoop.model.address import Family
+from skoop.model.answer import Answer
 from skoop.model.packet import Packet, port_within
 from skoop.netstack.conntrack import Connection, CtState, CtStatus
 from skoop.netstack.iptables.match.base import (
-    Answer,
     Match,
     MatchType,
     Option,

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from skoop.model.address import Family
+from skoop.model.answer import Answer
 from skoop.model.packet import Packet
 from skoop.netstack.iptables.dscp import dscp_value, tos_value_and_mask
 from skoop.netstack.iptables.match.base import (
-    Answer,
     Match,
     MatchType,
     Option,

@@ -4,15 +4,10 @@ xt_connbytes.c)."""
 from __future__ import annotations
 
 from skoop.model.address import Family
+from skoop.model.answer import Answer
 from skoop.model.packet import Packet
 from skoop.netstack.conntrack import CtState, CtStatus
-from skoop.netstack.iptables.match.base import (
-    Answer,
-    Match,
-    MatchType,
-    Option,
-    UnmodelledError,
-)
+from skoop.netstack.iptables.match.base import Match, MatchType, Option, UnmodelledError
 from skoop.netstack.iptables.match.conntrack import has_connection
 from skoop.netstack.netfilter import View
 

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from skoop.model.address import Family
+from skoop.model.answer import Answer
 from skoop.model.packet import Packet
 from skoop.netstack.icmp_names import icmp_numbers
-from skoop.netstack.iptables.match.base import (
-    Answer,
-    Match,
-    MatchType,
-    Option,
-    Test,
-    always,
-    either,
-)
+from skoop.netstack.iptables.match.base import Match, MatchType, Option, Test, always, either
 from skoop.netstack.iptables.values import decimal
 from skoop.netstack.netfilter import View
 

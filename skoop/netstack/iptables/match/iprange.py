@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 from skoop.model.address import Family
+from skoop.model.answer import Answer
 from skoop.model.packet import Packet
-from skoop.netstack.iptables.match.base import (
-    Answer,
-    Match,
-    MatchType,
-    Option,
-    Test,
-    all_of,
-    either,
-)
+from skoop.netstack.iptables.match.base import Match, MatchType, Option, Test, all_of, either
 from skoop.netstack.iptables.values import address_range
 from skoop.netstack.netfilter import View
 

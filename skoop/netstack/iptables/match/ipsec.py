@@ -8,9 +8,9 @@ rules with them expect of ordinary traffic. The assumption is stated in the answ
 from __future__ import annotations
 
 from skoop.model.address import Family
+from skoop.model.answer import Answer
 from skoop.model.packet import Packet
 from skoop.netstack.iptables.match.base import (
-    Answer,
     Match,
     MatchType,
     Option,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from skoop.model.address import Family
+from skoop.model.answer import Answer, any_of
 from skoop.model.packet import Packet, port_within
 from skoop.netstack.iptables.match.base import (
-    Answer,
     Match,
     MatchType,
     Option,
     Test,
     UnmodelledError,
-    any_of,
     either,
 )
 from skoop.netstack.iptables.match.portset import WHY

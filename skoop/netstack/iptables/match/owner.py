@@ -7,8 +7,9 @@ a local process is not collected.
 from __future__ import annotations
 
 from skoop.model.address import Family
+from skoop.model.answer import Answer
 from skoop.model.packet import Packet
-from skoop.netstack.iptables.match.base import Answer, Match, MatchType, Option
+from skoop.netstack.iptables.match.base import Match, MatchType, Option
 from skoop.netstack.netfilter import View
 
 _WHY = "the user of the sending process is not known"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from skoop.model.address import Family
+from skoop.model.answer import Answer
 from skoop.model.packet import Packet
 from skoop.netstack.iptables.interface import Interface, read_interface
-from skoop.netstack.iptables.match.base import Answer, Match, MatchType, Option, by_name
+from skoop.netstack.iptables.match.base import Match, MatchType, Option, by_name
 from skoop.netstack.netfilter import View
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from skoop.model.answer import Answer
 from skoop.model.packet import Packet, port_within
-from skoop.netstack.iptables.match.base import Answer, Option, Test, either
+from skoop.netstack.iptables.match.base import Option, Test, either
 from skoop.netstack.iptables.values import ports
 from skoop.netstack.netfilter import View
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from skoop.model.address import Family
+from skoop.model.answer import Answer
 from skoop.model.packet import Packet
-from skoop.netstack.iptables.match.base import Answer, Match, MatchType, Option, UnmodelledError
+from skoop.netstack.iptables.match.base import Match, MatchType, Option, UnmodelledError
 from skoop.netstack.netfilter import View
 
 
