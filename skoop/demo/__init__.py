@@ -212,6 +212,24 @@ DEMOS = (
         dst="svc/shop/web",
         port=80,
     ),
+    Demo(
+        name="aliyun-group",
+        family=Family.CLOUD,
+        shows="Aliyun: a new node's security group admits TCP alone, and VXLAN is UDP.",
+        file="aliyun-group.tar.gz",
+        src="pod/default/cli",
+        dst="svc/shop/web",
+        port=80,
+    ),
+    Demo(
+        name="aliyun-route",
+        family=Family.CLOUD,
+        shows="Aliyun: the VPC's route table leads a node's pods to another instance.",
+        file="aliyun-route.tar.gz",
+        src="pod/default/cli",
+        dst="svc/shop/web",
+        port=80,
+    ),
 )
 
 

@@ -97,6 +97,8 @@ def _causes(
     service = _service_causes(inquiry)
     sizes = size_causes(inquiry)
     left = without(_unexplained(inquiry, proven, blockers), sizes)
+    strayed = _met_astray(inquiry.settled.rows)
+    left = [each for each in left if identity(each) not in strayed]
     policies = policy_causes(inquiry, left)
     left = [each for each in left if each not in policies.blockers]
     undecided = {(unknown.where, unknown.rule) for unknown in inquiry.settled.unknowns}
@@ -172,6 +174,16 @@ def _doubts(rows: Iterable[Row], *, blocking: bool) -> list[Suspicion]:
         for each in row.doubts
         if each.blocking is blocking and (not blocking or row.result is not Result.OK)
     ]
+
+
+def _met_astray(rows: Iterable[Row]) -> set[tuple[object, ...]]:
+    """What stopped only packets that were led astray before: they had no business there."""
+    astray: set[tuple[object, ...]] = set()
+    straight: set[tuple[object, ...]] = set()
+    for row in rows:
+        led = any(each.blocking for each in row.doubts)
+        (astray if led else straight).update(identity(each) for each in row.blockers)
+    return astray - straight
 
 
 def _service_causes(inquiry: Inquiry) -> tuple[Suspicion, ...]:

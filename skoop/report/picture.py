@@ -101,11 +101,15 @@ class _Drawer:
         if here.link is None:
             yield from self._ends(ways[0].lane, lead)
             return
-        yield Line(guide, guide + "  ", self._link(here.link), "event")
+        if text := self._link(here.link):
+            yield Line(guide, guide + "  ", text, "event")
         yield from self.draw([_Way(way.lane, way.rest[1:]) for way in ways], lead)
 
     def _link(self, link: Link) -> str:
-        devices = f"{link.oif} {self._glyphs.arrow} {link.iif}"
+        """The cable and what it carries; "" between devices of a cloud, which have none."""
+        if not link.oif and not link.iif:
+            return ""
+        devices = f"{link.oif} {self._glyphs.arrow} {link.iif}".strip()
         if link.outer is None:
             return devices if link.medium in ("veth", "bridge") else f"{link.medium}: {devices}"
         ends = f"{link.outer.source} {self._glyphs.arrow} {link.outer.destination}"

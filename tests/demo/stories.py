@@ -7,7 +7,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from tests.demo.shop import shop
+from skoop.snapshot import Snapshot
+from tests.aliyun.double import Cloud
+from tests.demo.clouds import on_aliyun, with_wrong_route, without_udp
+from tests.demo.shop import dressed, shop
 from tests.felix.against_kernel import program, written
 from tests.felix.words import Endpoint, IpSet, Match, Policy, Rule, Tier, veth
 from tests.felix.words import Node as FelixNode
@@ -19,12 +22,19 @@ Objects = dict[str, Any]
 
 
 class Story(Struct, frozen=True, kw_only=True):
-    """`breaks` is done to the standing lab; `objects` are lists that replace the lab's own."""
+    """`breaks` is done to the standing lab; `objects` are lists that replace the lab's own. `cloud`
+    describes the account on Aliyun that the nodes are in, where they are in one."""
 
     name: str
     cluster: Cluster
     breaks: Callable[[Lab], None]
     objects: Mapping[str, list[Objects]] = {}
+    cloud: Callable[[Cluster], Cloud] | None = None
+
+    def demo(self, captured: Snapshot) -> Snapshot:
+        """What is shipped."""
+        found = dressed(captured, self.objects)
+        return found if self.cloud is None else on_aliyun(found, self.cloud(self.cluster))
 
 
 # --- Calico ---------------------------------------------------------------------------------------
@@ -45,6 +55,22 @@ def _no_real_servers(lab: Lab) -> None:
     for backend in web.backends:
         line = ("ipvsadm", "-d", "-t", f"{web.cluster_ip}:80", "-r", f"{backend.ip}:8080")
         commands.run(lab.node("k1"), line)
+
+
+# --- clouds: the lab's wires do what the account is described to do -------------------------------
+
+
+def _no_udp_to_k3(lab: Lab) -> None:
+    commands.nft(
+        lab.underlay,
+        "table bridge group {\n chain forward {\n type filter hook forward priority 0;\n"
+        ' oifname "uk3" ip protocol udp drop\n }\n}\n',
+    )
+
+
+def _pods_of_k3_to_k2(lab: Lab) -> None:
+    k2, k3 = lab.cluster.node("k2"), lab.cluster.node("k3")
+    commands.ip(lab.underlay, f"route replace {k3.pod_cidr} via {k2.ip}")
 
 
 # --- policies -------------------------------------------------------------------------------------
@@ -124,5 +150,17 @@ LAB: tuple[Story, ...] = (
         cluster=shop(calico=Calico("vxlan")),
         breaks=_enforced(k2=(_FRONT, _CLI), k3=(_FRONT,)),
         objects={"networkpolicies": [_policy(_FROM_FRONT, _FROM_CLI)]},
+    ),
+    Story(
+        name="aliyun-group",
+        cluster=shop(),
+        breaks=_no_udp_to_k3,
+        cloud=without_udp,
+    ),
+    Story(
+        name="aliyun-route",
+        cluster=shop(backend="alloc"),
+        breaks=_pods_of_k3_to_k2,
+        cloud=with_wrong_route,
     ),
 )

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from skoop.cli.plugged import Asked
+from skoop.cli.query import CloudQuestion, State, open_session
 from skoop.demo import demos
-from skoop.network.session import Session
+from skoop.provider.registry import Registry
 from skoop.report import FORMATS, render
 from skoop.report.convert import to_document
 from skoop.report.document import ResultDoc
 from skoop.report.options import Detail, RenderOptions
-from skoop.snapshot import load
 from tests.demo.conftest import GOLDEN
 
 DIGESTS = GOLDEN / "digests.json"
@@ -31,9 +32,10 @@ OPTIONS = RenderOptions(detail=Detail.VERBOSE)
 @pytest.fixture(scope="module")
 def results() -> dict[str, ResultDoc]:
     found = {}
+    cloud = CloudQuestion("auto", Asked(Registry.of(), {}))
     for demo in demos():
-        with demo.path() as path:
-            found[demo.name] = to_document(Session.open(load(path)).diagnose(demo.request()))
+        with open_session(State(demo=demo.name), cloud) as session:
+            found[demo.name] = to_document(cloud.shown(session.diagnose(demo.request())))
     return found
 
 

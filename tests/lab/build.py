@@ -91,6 +91,8 @@ def _underlay(lab: Lab) -> None:
     commands.sysctl(lab.underlay, {"ipv4/ip_forward": 1})
     if cluster.dual_stack:
         commands.sysctl(lab.underlay, {"ipv6/conf/all/forwarding": 1})
+    if cluster.backend == "alloc":
+        lines += [f"route add {node.pod_cidr} via {node.ip}" for node in cluster.nodes]
     commands.ip(lab.underlay, *lines, *calico.router_lines(cluster))
     commands.sysctl(lab.underlay, {"bridge/bridge-nf-call-iptables": 0})
     outside = [
@@ -165,7 +167,7 @@ def overlay(
                 f"link set {device} up",
             ]
         for other in cluster.nodes:
-            if other is node:
+            if other is node or cluster.backend == "alloc":
                 continue
             cidr, address = (other.pod_cidr, other.ip) if v4 else (other.pod_cidr6, other.ip6)
             if cluster.direct(node, other):

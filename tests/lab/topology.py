@@ -207,7 +207,8 @@ class Calico(Struct, frozen=True):
 
 
 class Cluster(Struct, frozen=True, kw_only=True):
-    """A whole cluster. `backend` is flannel's ("vxlan" or "host-gw"), `cni` who builds the veths
+    """A whole cluster. `backend` is flannel's ("vxlan", "host-gw", or "alloc", which leaves routes
+    between nodes to the network's router, as a cloud's), `cni` who builds the veths
     ("hand" or "plugin"), `iptables` the userland's ("legacy" or "nft"), `proxy` kube-proxy's mode
     ("iptables", "nftables", "nftables-chains" for the form up to 1.35, or "ipvs")."""
 
@@ -231,7 +232,7 @@ class Cluster(Struct, frozen=True, kw_only=True):
         """What pods are given: the underlay's 1500 less the tunnel's headers."""
         if self.calico is not None:
             return {"vxlan": 1450, "ipip": 1480}.get(self.calico.tunnel, 1500)
-        if self.backend == "host-gw":
+        if self.backend != "vxlan":
             return 1500
         return 1430 if self.dual_stack else 1450
 
@@ -256,7 +257,7 @@ class Cluster(Struct, frozen=True, kw_only=True):
         if self.calico is not None:
             near = self.calico.cross and one.subnet == other.subnet
             return near or not self.calico.tunnel
-        if self.backend == "host-gw":
+        if self.backend != "vxlan":
             return True
         return self.direct_routing and one.subnet == other.subnet
 

@@ -209,7 +209,8 @@ def _no_rule(passing: Passing, interface: Interface, way: Way, message: str) -> 
         for rule in group.rules[:20]
         if rule.way is way
     )
-    count = f"{len(ours)} {way.value} rules in {', '.join(each.id for each in joined)}"
+    names = ", ".join(each.id for each in joined)
+    count = f"{len(ours)} {way.value} rules in {names}"
     shown = (Evidence(view.gid(joined[0]), joined[0].raw or count), *shown[:5])
     finding: type = CloudSgNoIngressRule if way is Way.INGRESS else CloudSgNoEgressRule
     if way is Way.INGRESS and view.is_pods((packet.family, packet.src)):
@@ -219,7 +220,10 @@ def _no_rule(passing: Passing, interface: Interface, way: Way, message: str) -> 
             finding, message = CloudSgReferenceNotPreserved, f"{message}: {referring}"
     elif not ours:
         finding = CloudSgEmpty
-    return Fault(finding=finding, resource=joined[0], message=f"{message}.", evidence=shown)
+    return Fault(
+        finding=finding, resource=joined[0], message=f"{message}.", evidence=shown,
+        fix=f"add an {way.value} rule that accepts {wanted(packet, way)} to {joined[0].id}",
+    )  # fmt: skip
 
 
 def _referring(passing: Passing, joined: tuple[SecurityGroup, ...]) -> str | None:

@@ -64,11 +64,20 @@ def wrong_way(
             evidence=(shown, route_evidence(view, table, right)),
         )  # fmt: skip
     return Fault(
-        finding=CloudRouteWrongInstance, resource=table, part=route.id,
+        finding=CloudRouteWrongInstance,
+        resource=table,
+        part=route.id,
         message=f"Route {route.destination} leads to {name}, but {passing.packet.destination} is "
         f"on node {expected}.",
         evidence=(shown,),
-    )  # fmt: skip
+        fix=f"let {route.destination} of {table.id} lead to {_machine(view, expected)}",
+    )
+
+
+def _machine(view: View, node: str) -> str:
+    """A node as the cloud's console shows it."""
+    instance = view.instance(node)
+    return f"instance {instance.id} (node {node})" if instance is not None else f"node {node}"
 
 
 def _right_route(view: View, table: RouteTable, passing: Passing, expected: str) -> Route | None:
@@ -144,6 +153,7 @@ def pods_elsewhere(
             *((route_evidence(view, table, route),) if route is not None else ()),
         ),
         disposition=Disposition.NO_ROUTE,
+        fix=f"add an entry to {table.id}: {cidrs or 'these pods'} to {_machine(view, expected)}",
     )  # fmt: skip
 
 

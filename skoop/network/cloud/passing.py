@@ -139,7 +139,8 @@ class Passing:
     def doubt(self, fault: Fault, *, level: Level | None = None, astray: bool = False) -> None:
         """Something suspicious that does not stop the packet; `astray` when it may have led it the
         wrong way, and is to blame if it then fails."""
-        self._doubts.append(self._suspicion(fault, level=level, blocking=astray))
+        why = f"it leads {self.packet} astray" if astray else f"it is on the way of {self.packet}"
+        self._doubts.append(self._suspicion(fault, why, level=level, blocking=astray))
 
     def note(self, what: str, why: str) -> None:
         """Something could not be looked at."""
@@ -188,12 +189,12 @@ class Passing:
                 reason=Reason.CLOUD,
                 detail=trouble.message.removesuffix("."),
                 evidence=trouble.evidence,
-                suspicion=self._suspicion(trouble, blocking=True),
+                suspicion=self._suspicion(trouble, f"it stops {self.packet}", blocking=True),
             )
         return Blocked(stop=stop, packet=self.packet, journey=self.journey, weight=weight)
 
     def _suspicion(
-        self, fault: Fault, *, blocking: bool, level: Level | None = None
+        self, fault: Fault, why: str, *, blocking: bool, level: Level | None = None
     ) -> Suspicion:  # fmt: skip
         return fault.finding.suspect(
             where=Where("cloud", self.view.gid(fault.resource, fault.part)),
@@ -201,7 +202,7 @@ class Passing:
             message=fault.message,
             evidence=fault.evidence,
             blocking=blocking,
-            why=f"{self.packet}: {fault.message.removesuffix('.')}",
+            why=why,
             fix=fault.fix,
             level=level,
         )

@@ -3,6 +3,7 @@ raises BadAnswer with the field's name."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -13,6 +14,8 @@ from skoop.model.address import Prefix, parse_ip, parse_prefix
 from skoop.model.kube import Address
 
 Item = dict[str, Any]
+_PLAIN = re.compile(r'[^\s"=();]+')
+"""A value that needs no quotes."""
 
 
 def items(answer: Item, *path: str) -> tuple[Item, ...]:
@@ -99,8 +102,28 @@ def ports(value: str) -> PortRange:
 
 
 def raw(item: Item) -> str:
-    """The item as the API wrote it, without what is empty."""
-    return msgspec.json.encode(_filled(item)).decode()
+    """The item in the API's own words, `Key=value` for `Key=value`, without what is empty."""
+    return _spoken(_filled(item))
+
+
+def _spoken(value: Any) -> str:
+    match value:
+        case dict():
+            return " ".join(f"{key}={_enclosed(one)}" for key, one in value.items())
+        case list():
+            return "; ".join(map(_spoken, value))
+        case str():
+            return value if _PLAIN.fullmatch(value) else msgspec.json.encode(value).decode()
+        case _:
+            return msgspec.json.encode(value).decode()
+
+
+def _enclosed(value: Any) -> str:
+    """A value after its key. The API wraps lists in an object of their own."""
+    if isinstance(value, dict) and len(value) == 1:
+        (only,) = value.values()
+        value = only if isinstance(only, list) else value
+    return f"({_spoken(value)})" if isinstance(value, dict | list) else _spoken(value)
 
 
 def _filled(value: Any) -> Any:
