@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -85,7 +86,7 @@ class ProviderCommand(TyperCommand):
             options = _plugin_options()
             taken |= {each.flag for each in options}
             options += _provider_options(ctx.meta.get(_REGISTRY), taken)
-            ctx.meta[_PARAMS] = _made(options)
+            ctx.meta[_PARAMS] = _made(tuple(options))
         params += ctx.meta[_PARAMS]
         return [*params, help_option] if help_option is not None else params
 
@@ -217,7 +218,8 @@ def _help(option: Option) -> str:
     return " ".join(words)
 
 
-def _made(options: Sequence[_Said]) -> list[Any]:
+@lru_cache(maxsize=8)
+def _made(options: tuple[_Said, ...]) -> tuple[Any, ...]:
     """Typer's own parameters for these options, as a function that declared them would get."""
 
     def declared(**_: str) -> None:
@@ -236,7 +238,8 @@ def _made(options: Sequence[_Said]) -> list[Any]:
     )
     holder = typer.Typer(add_completion=False, rich_markup_mode=None)
     holder.command()(declared)
-    return [each for each in typer.main.get_command(holder).params if each.name in hints]
+    params = typer.main.get_command(holder).params
+    return tuple(each for each in params if each.name in hints)
 
 
 def _section(param: Any) -> str:

@@ -37,6 +37,9 @@ def _quoted_parts(text: str) -> list[str]:
 
 def _inside(text: str, start: int) -> tuple[str, int]:
     """The text up to the closing quote, and where the rest begins."""
+    closing = text.find('"', start)
+    if closing >= 0 and text.find("\\", start, closing) < 0:
+        return text[start:closing], closing + 1
     taken: list[str] = []
     position = start
     while position < len(text):

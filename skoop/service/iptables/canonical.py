@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from skoop.netstack.iptables.words import UnbalancedError, split_words
 
 Canonical = frozenset[str]
@@ -21,6 +23,7 @@ def rule(*options: str) -> Canonical:
     return frozenset(options)
 
 
+@lru_cache(maxsize=1 << 14)
 def as_canonical(text: str) -> Canonical:
     """A line of iptables-save ("-A CHAIN ...") or only its options."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -105,10 +106,16 @@ def _lines(tables: Tables, table: str, chain: str) -> tuple[Line, ...]:
 
 def read_line(rule: Rule) -> Line:
     """Pick the parts of a rule; what is not understood is left out."""
+    return _read(rule.text)
+
+
+@lru_cache(maxsize=1 << 14)
+def _read(text: str) -> Line:
+    """Every question to a Service has the same rules audited."""
     try:
-        words = split_words(rule.text)
+        words = split_words(text)
     except UnbalancedError:
-        words = rule.text.split()
+        words = text.split()
     values: dict[str, str] = {}
     negated: set[str] = set()
     for before, word, value in zip(["", *words], words, [*words[1:], ""], strict=False):
@@ -118,7 +125,7 @@ def read_line(rule: Rule) -> Line:
                 negated.add(word)
     port = values.get("--dport", "")
     return Line(
-        text=rule.text,
+        text=text,
         target=values.get("-j", values.get("-g", "")),
         destination="" if "-d" in negated else values.get("-d", ""),
         source=values.get("-s", ""),
