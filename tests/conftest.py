@@ -18,28 +18,44 @@ ENOUGH = 3000
 
 
 class NamedFindings:
-    """Notes the findings that are made while tests run."""
+    """Notes the findings that are made while tests run, in every process of the run."""
 
     def __init__(self) -> None:
-        self.named: set[type[Finding]] = set()
+        self.named: set[str] = set()
 
     def pytest_configure(self) -> None:
         original = Finding.suspect.__func__  # type: ignore[attr-defined]
 
         @wraps(original)
         def suspect(cls: type[Finding], **fields: Any) -> Any:
-            self.named.add(cls)
+            self.named.add(cls.name)
             return original(cls, **fields)
 
         Finding.suspect = classmethod(suspect)  # type: ignore[method-assign,assignment]
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        self.named |= set(getattr(node, "workeroutput", {}).get("named", ()))
+
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        missing = sorted(one.name for one in TOLD() - self.named)
-        if session.testscollected < ENOUGH or session.config.option.keyword or not missing:
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput["named"] = sorted(self.named)
+            return
+        chosen = session.config.option
+        partly = session.testscollected < ENOUGH or chosen.keyword or chosen.collectonly
+        missing = sorted({one.name for one in TOLD()} - self.named)
+        if partly or not missing:
             return
         print(f"\nNo test brings about: {', '.join(missing)}")
         if session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from tests.processes import Scheduling
+
+    return Scheduling(config, log)
 
 
 def pytest_collection_finish() -> None:

@@ -470,10 +470,22 @@ def test_an_exception_leaves_nothing(live: Live) -> None:
     assert live.pods == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """No signal is ignored, as a run in a shell's background or under nohup ignores some."""
+    before = [signal.signal(one, signal.SIG_DFL) for one in SIGNALS]
+    yield
+    for one, handler in zip(SIGNALS, before, strict=True):
+        signal.signal(one, handler)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("when", ["waiting", "reading"])
 def test_a_signal_leaves_nothing_nor_do_those_that_follow(
-    live: Live, number: signal.Signals, when: str, monkeypatch: pytest.MonkeyPatch
+    live: Live, heard: None, number: signal.Signals, when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every request to delete a pod brings another signal before it is answered."""
     over = threading.Event()
@@ -505,7 +517,7 @@ def test_a_signal_leaves_nothing_nor_do_those_that_follow(
     assert signal.getsignal(number) is before
 
 
-def test_a_pod_that_is_being_made_when_the_signal_comes(live: Live) -> None:
+def test_a_pod_that_is_being_made_when_the_signal_comes(live: Live, heard: None) -> None:
     live.server.faults.add(Fault("slow", verb="create", resource="pods", seconds=0.3, times=0))
     timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()

@@ -45,19 +45,19 @@ def test_every_missing_or_changed_byte_is_noticed(how: str, data: st.DataObject)
         assert unpack(bytes(changed), "k1") == TEXT
 
 
-@pytest.mark.parametrize(
-    ("data", "problem"),
-    [
-        (b"", "not the packed output"),
-        (b"sh: not found", "not the packed output"),
-        (b"skoop-pack rar\nx", "not the packed output"),
-        (b"skoop-pack gzip\nnot gzip", "damaged"),
-        (b"skoop-pack gzip\n", "cut off"),
-        (b"skoop-pack cksum\nab\nskoop-cksum 1 2\n", "checksum"),
-        (b"skoop-pack gzip\n" + gzip.compress(b"x" * 2000), "more than the 1000"),
-        (b"skoop-pack plain\n" + b"x" * 2000, "more than the 1000"),
-    ],
-)
+WRONG = {
+    "nothing": (b"", "not the packed output"),
+    "a shell's complaint": (b"sh: not found", "not the packed output"),
+    "another packing": (b"skoop-pack rar\nx", "not the packed output"),
+    "gzip of no gzip": (b"skoop-pack gzip\nnot gzip", "damaged"),
+    "gzip of nothing": (b"skoop-pack gzip\n", "cut off"),
+    "a wrong sum": (b"skoop-pack cksum\nab\nskoop-cksum 1 2\n", "checksum"),
+    "too much, packed": (b"skoop-pack gzip\n" + gzip.compress(b"x" * 2000), "more than the 1000"),
+    "too much, plain": (b"skoop-pack plain\n" + b"x" * 2000, "more than the 1000"),
+}
+
+
+@pytest.mark.parametrize(("data", "problem"), WRONG.values(), ids=WRONG.keys())
 def test_what_is_wrong_is_named(data: bytes, problem: str) -> None:
     with pytest.raises(ParseError, match=problem):
         unpack(data, "k1", limit=1000)

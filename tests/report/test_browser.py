@@ -16,6 +16,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.select import Select
+from selenium.webdriver.support.wait import WebDriverWait
 
 from skoop.demo import demos
 from skoop.report import render
@@ -32,6 +33,8 @@ FLAGS = (
     "--disable-component-update", "--disable-sync", "--no-first-run",
     "--host-resolver-rules=MAP * ~NOTFOUND",
 )  # fmt: skip
+DRAWN_WITHIN, POLL = 10, 0.02
+"""Seconds. The first frame comes some time after the page is loaded."""
 MARKUP = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>"
 
 
@@ -106,7 +109,7 @@ def chosen(browser: WebDriver) -> str:
 @pytest.mark.parametrize("name", ["partial", "reachable", "many", "hostile"])
 def test_the_graph_is_drawn_without_complaint(name: str, browser, opens, examples) -> None:
     opens(examples[name])
-    assert drawn_colours(browser) > 3
+    WebDriverWait(browser, DRAWN_WITHIN, POLL).until(lambda _: drawn_colours(browser) > 3)
     assert complaints(browser) == []
 
 
@@ -116,7 +119,7 @@ def test_demos_fit_every_screen(demo, width: int, browser, opens, demo_results) 
     opens(demo_results[demo.name], width)
     page = "return document.documentElement."
     assert browser.execute_script(page + "scrollWidth") <= width
-    assert drawn_colours(browser) > 3
+    WebDriverWait(browser, DRAWN_WITHIN, POLL).until(lambda _: drawn_colours(browser) > 3)
     assert complaints(browser) == []
 
 
