@@ -15,9 +15,7 @@ from skoop.collector.podstate import PodState, Standing, decode_pod
 
 _SLACK = 60
 """Seconds that clocks may differ before a pod counts as expired."""
-_DAEMONS = Selection(
-    labels=f"{labels.MANAGED_BY}={labels.OWNER},{labels.COMPONENT}={labels.RESIDENT}"
-)
+_DAEMONS = Selection(labels=labels.RESIDENT_SELECTOR)
 _SHORT_LIVED = Selection(labels=labels.SHORT_LIVED_SELECTOR)
 
 

@@ -136,7 +136,3 @@ class Cluster(Struct, frozen=True):
             node = self.inventory.node(name) if kind == "node" else None
             addresses = node.internal_ips if node else ()
         return format_ip(*addresses[0]) if addresses else ""
-
-    def nodes_with(self, family: Family, address: int) -> tuple[str, ...]:
-        """The nodes that own an address, by their own namespaces."""
-        return tuple(stack.id for stack, _ in self.world.owners(family, address))

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from skoop.model.address import Family
 from skoop.netstack.iptables import read_ruleset
 from skoop.netstack.netfilter import Ruleset
-from skoop.netstack.state import CtTable, Namespace
+from skoop.netstack.state import Namespace
 
 
 def without_rule(namespace: Namespace, where: str, rule: str) -> Namespace | None:
@@ -44,8 +44,3 @@ def _without_line(text: str, table: str, rule: str) -> str | None:
         elif inside and line.rstrip().endswith(rule):
             return "\n".join(lines[:number] + lines[number + 1 :])
     return None
-
-
-def without_connections(namespace: Namespace) -> Namespace:
-    """The namespace with an empty connection table."""
-    return replace(namespace, conntrack=CtTable(limit=namespace.conntrack.limit))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from skoop.model.address import Family
+from skoop.model.address import Family, is_loopback
 from skoop.model.kube import Address, Inventory, Node, Service
 from skoop.service.config import ProxyConfig, ProxyMode
 from skoop.service.view import Destination, Via
@@ -45,7 +45,7 @@ def serves_node_ports(address: Address, node: Node | None, config: ProxyConfig) 
     localhostNodePorts, ::1 never), nftables mode the node's primary ones.
     """
     family, value = address
-    if _is_loopback(address):
+    if is_loopback(*address):
         return (
             config.mode is ProxyMode.IPTABLES
             and family is Family.V4
@@ -102,8 +102,3 @@ def _listed(address: Address, config: ProxyConfig) -> bool:
     return any(
         each.family is family and each.contains(value) for each in config.node_port_addresses
     )
-
-
-def _is_loopback(address: Address) -> bool:
-    family, value = address
-    return value >> 24 == 127 if family is Family.V4 else value == 1

@@ -170,14 +170,12 @@ def test_the_operator(encapsulation: str, ipip: Tunnelling, vxlan: Tunnelling) -
     network = {
         "ipPools": [{"cidr": "10.60.0.0/16", "encapsulation": encapsulation}],
         "linuxDataplane": "BPF",
-        "mtu": 1400,
     }
     documents = manifest({})
     documents["installations.operator.tigera.io"] = listed({"spec": {"calicoNetwork": network}})
     found = config(documents)
     (pool,) = found.pools
     assert (pool.ipip, pool.vxlan, pool.nat_outgoing) == (ipip, vxlan, True)
-    assert found.veth_mtu == 1400
     assert found.ebpf_on("k1")
 
 

@@ -137,11 +137,10 @@ def test_service_fields() -> None:
     assert service.ingress[0] == Ingress(parse_ip("203.0.113.1"), "", "Proxy")
     assert service.load_balancer_ips == (parse_ip("203.0.113.2"),)
     assert (service.external_traffic_policy, service.internal_traffic_policy) == ("Local", "Local")
-    assert (service.session_affinity, service.affinity_timeout) == ("ClientIP", 7)
+    assert service.session_affinity == "ClientIP"
     assert service.health_check_node_port == 31000
     assert service.publish_not_ready
     assert service.traffic_distribution == "PreferSameZone"
-    assert not service.allocate_node_ports
 
 
 @pytest.mark.parametrize(
@@ -237,7 +236,6 @@ def test_pod_states() -> None:
     (pod,) = decode.decode_pods(listing(item))
     main, proxy = pod.containers
     assert (main.waiting, main.restarts, main.ready) == ("CrashLoopBackOff", 9, False)
-    assert main.has_readiness_probe
     assert proxy.sidecar
     assert proxy.ready
     assert pod.terminating

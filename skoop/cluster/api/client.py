@@ -190,13 +190,6 @@ class ApiClient:
         query = _grace(grace_seconds)
         self._exchange(Ask(call=Call("delete", at), path=at.path, query=query), whole)
 
-    def delete_all(self, at: At, selection: Selection, *, grace_seconds: int | None = None) -> None:
-        """Delete what a selection takes in one namespace; an empty selection is a ValueError."""
-        if not selection.query or not at.namespace:
-            raise ValueError("a namespace and a selection are needed to delete many objects")
-        query = {**selection.query, **_grace(grace_seconds)}
-        self._exchange(Ask(call=Call("deletecollection", at), path=at.path, query=query), whole)
-
     def watch(
         self, at: At, selection: Selection = ALL, *, resource_version: str, deadline: float
     ) -> Iterator[Event]:
@@ -225,22 +218,6 @@ class ApiClient:
             idle = idle + 1 if before == resource_version else 0
             if idle and deadline > time.monotonic():
                 self.patience.wait(min(idle, 6))
-
-    def follow(self, at: At, selection: Selection = ALL, *, deadline: float) -> Iterator[Event]:
-        """What there is (as ADDED) and then every change, until `deadline`.
-
-        After a watch has fallen behind everything is listed again: an object may be told of twice,
-        and one that went meanwhile is not told of as DELETED.
-        """
-        while time.monotonic() < deadline:
-            pages = self.pages(at, selection, cached=False)
-            for page in pages:
-                yield from (Event(EventKind.ADDED, bytes(raw)) for raw in page.items)
-            version = pages[-1].resource_version
-            try:
-                yield from self.watch(at, selection, resource_version=version, deadline=deadline)
-            except ExpiredError:
-                continue
 
     def websocket(self, at: At, query: tuple[tuple[str, str], ...] = ()) -> WebSocketTarget:
         """What a WebSocket client needs for a subresource ("pods/exec"), counted as one request.

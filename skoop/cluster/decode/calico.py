@@ -239,7 +239,6 @@ _BGP_NAMES = {
     "ipv4": "ipv4Address",
     "ipv6": "ipv6Address",
     "ipip": "ipv4IPIPTunnelAddr",
-    "reflector": "routeReflectorClusterID",
 }
 _NODE_NAMES = {
     "vxlan": "ipv4VXLANTunnelAddr",
@@ -253,7 +252,6 @@ class _Bgp(Struct, rename=_BGP_NAMES, frozen=True, gc=False):
     ipv4: str = ""
     ipv6: str = ""
     ipip: str = ""
-    reflector: str = ""
 
 
 class _NodeSpec(Struct, rename=_NODE_NAMES, frozen=True, gc=False):
@@ -279,7 +277,6 @@ class _PoolWish(Struct, rename="camel", frozen=True, gc=False):
 
 class _Network(Struct, rename="camel", frozen=True, gc=False):
     ip_pools: list[_PoolWish] | None = None
-    mtu: int | None = None
     linux_dataplane: str | None = None
 
 
@@ -313,7 +310,6 @@ def _installation(wire: _Installation) -> CalicoInstallation:
     network = wire.spec.calico_network or _Network()
     return CalicoInstallation(
         pools=tuple(_wish(each) for each in network.ip_pools or ()),
-        mtu=network.mtu or 0,
         dataplane=(network.linux_dataplane or "").lower(),
     )
 
@@ -350,5 +346,4 @@ def _node(wire: _Node) -> CalicoNode:
         vxlan_address6=spec.vxlan6,
         vxlan_mac=spec.mac,
         vxlan_mac6=spec.mac6,
-        route_reflector=bgp.reflector,
     )

@@ -36,7 +36,6 @@ class _InfoWire(Struct, rename="camel", frozen=True, gc=False):
     kubelet_version: str = ""
     kernel_version: str = ""
     os_image: str = ""
-    container_runtime_version: str = ""
 
 
 class _StatusWire(Struct, rename="camel", frozen=True, gc=False):
@@ -68,7 +67,6 @@ def _node(wire: _NodeWire) -> Node:
             for each in listed
             if each.type in _IP_TYPES
         ),
-        host_names=tuple(each.address for each in listed if each.type not in _IP_TYPES),
         pod_cidrs=prefixes(spec.pod_cidrs or [spec.pod_cidr], "spec.podCIDRs"),
         provider_id=spec.provider_id,
         labels=wire.metadata.labels or {},
@@ -80,7 +78,6 @@ def _node(wire: _NodeWire) -> Node:
         kubelet_version=info.kubelet_version,
         kernel_version=info.kernel_version,
         os_image=info.os_image,
-        container_runtime=info.container_runtime_version,
     )
 
 

@@ -45,17 +45,12 @@ class _PortWire(Struct, rename=_PORT_NAMES, frozen=True, gc=False):
     host_ip: str = ""
 
 
-class _ProbeWire(Struct, frozen=True, gc=False):
-    pass
-
-
 class _ContainerWire(Struct, rename="camel", frozen=True, gc=False):
     name: str
     image: str = ""
     command: list[str] | None = None
     args: list[str] | None = None
     ports: list[_PortWire] | None = None
-    readiness_probe: _ProbeWire | None = None
     restart_policy: str | None = None
 
 
@@ -240,7 +235,6 @@ def _container(
         restarts=status.restart_count if status else 0,
         waiting=_reason(state.waiting, "Waiting"),
         terminated=_reason(state.terminated, "Terminated"),
-        has_readiness_probe=wire.readiness_probe is not None,
         sidecar=sidecar,
     )
 

@@ -6,7 +6,6 @@ from msgspec import Struct
 
 from skoop.cluster.decode.items import decode_list
 from skoop.cluster.decode.values import (
-    Count,
     FieldError,
     Metadata,
     Port,
@@ -28,7 +27,6 @@ from skoop.model.kube import (
 )
 
 _FAMILIES = {"IPv4": Family.V4, "IPv6": Family.V6}
-_DEFAULT_AFFINITY_SECONDS = 10800  # core/v1 DefaultClientIPServiceAffinitySeconds
 
 
 class _PortWire(Struct, rename="camel", frozen=True, gc=False):
@@ -40,14 +38,6 @@ class _PortWire(Struct, rename="camel", frozen=True, gc=False):
     app_protocol: str | None = None
 
 
-class _ClientIpWire(Struct, rename="camel", frozen=True, gc=False):
-    timeout_seconds: Count | None = None
-
-
-class _AffinityWire(Struct, rename={"client_ip": "clientIP"}, frozen=True, gc=False):
-    client_ip: _ClientIpWire | None = None
-
-
 _SPEC_NAMES = {
     "cluster_ip": "clusterIP",
     "cluster_ips": "clusterIPs",
@@ -57,11 +47,9 @@ _SPEC_NAMES = {
     "load_balancer_ip": "loadBalancerIP",
     "load_balancer_source_ranges": "loadBalancerSourceRanges",
     "load_balancer_class": "loadBalancerClass",
-    "allocate_load_balancer_node_ports": "allocateLoadBalancerNodePorts",
     "external_traffic_policy": "externalTrafficPolicy",
     "internal_traffic_policy": "internalTrafficPolicy",
     "session_affinity": "sessionAffinity",
-    "session_affinity_config": "sessionAffinityConfig",
     "health_check_node_port": "healthCheckNodePort",
     "publish_not_ready_addresses": "publishNotReadyAddresses",
     "external_name": "externalName",
@@ -81,11 +69,9 @@ class _SpecWire(Struct, rename=_SPEC_NAMES, frozen=True, gc=False):
     load_balancer_ip: str = ""
     load_balancer_source_ranges: list[str] | None = None
     load_balancer_class: str | None = None
-    allocate_load_balancer_node_ports: bool | None = None
     external_traffic_policy: str | None = None
     internal_traffic_policy: str | None = None
     session_affinity: str | None = None
-    session_affinity_config: _AffinityWire | None = None
     health_check_node_port: Port = 0
     publish_not_ready_addresses: bool | None = None
     external_name: str = ""
@@ -136,11 +122,9 @@ def _service(wire: _ServiceWire) -> Service:
         ingress=tuple(_ingress(each) for each in wire.status.load_balancer.ingress or ()),
         source_ranges=prefixes(spec.load_balancer_source_ranges, "spec.loadBalancerSourceRanges"),
         load_balancer_class=spec.load_balancer_class or "",
-        allocate_node_ports=spec.allocate_load_balancer_node_ports is not False,
         external_traffic_policy=spec.external_traffic_policy or "Cluster",
         internal_traffic_policy=spec.internal_traffic_policy or "Cluster",
         session_affinity=spec.session_affinity or "None",
-        affinity_timeout=_affinity_timeout(spec.session_affinity_config),
         health_check_node_port=spec.health_check_node_port,
         publish_not_ready=bool(spec.publish_not_ready_addresses),
         external_name=spec.external_name,
@@ -171,12 +155,6 @@ def _service_port(wire: _PortWire) -> ServicePort:
 def _ingress(wire: _IngressWire) -> Ingress:
     found = address(wire.ip, "status.loadBalancer.ingress") if wire.ip else None
     return Ingress(found, wire.hostname, wire.ip_mode or "VIP")
-
-
-def _affinity_timeout(wire: _AffinityWire | None) -> int:
-    if wire is None or wire.client_ip is None or wire.client_ip.timeout_seconds is None:
-        return _DEFAULT_AFFINITY_SECONDS
-    return wire.client_ip.timeout_seconds
 
 
 class _SlicePortWire(Struct, rename="camel", frozen=True, gc=False):

@@ -39,7 +39,6 @@ def detect_calico(
         pools=pools,
         felix=settings[""],
         overrides={name: each for name, each in settings.items() if name},
-        veth_mtu=_number(config_map.get("veth_mtu", "")) or (installed.mtu if installed else 0),
         backend=environment.get(
             "CALICO_NETWORKING_BACKEND", config_map.get("calico_backend", "bird")
         ),
@@ -119,7 +118,6 @@ def _felix(values: Mapping[str, str], source: str, notes: list[NotChecked]) -> F
         ipip_mtu=number("ipipmtu", number("ipinipmtu", 0)),
         mark_mask=number("iptablesmarkmask", default.mark_mask),
         to_host=values.get("defaultendpointtohostaction", default.to_host).upper(),
-        spares_hosts=values.get("natoutgoingexclusions", "") == "IPPoolsAndHostIPs",
     )
 
 

@@ -23,7 +23,6 @@ class FelixSettings(Struct, frozen=True, kw_only=True):
     ipip_mtu: int = 0
     mark_mask: int = 0xFFFF0000
     to_host: str = "DROP"
-    spares_hosts: bool = False
 
 
 class CalicoConfig(Struct, frozen=True, kw_only=True):
@@ -35,7 +34,6 @@ class CalicoConfig(Struct, frozen=True, kw_only=True):
     pools: tuple[IpPool, ...] = ()
     felix: FelixSettings = FelixSettings()
     overrides: Mapping[str, FelixSettings] = {}
-    veth_mtu: int = 0
     backend: str = "bird"
     host_local: bool = False
     dataplane: str = ""

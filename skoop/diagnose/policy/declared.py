@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from skoop.cluster.detect.facts import ClusterFacts, Cni
-from skoop.diagnose.policy.enforcer import Enforcer, Means, enforcer_of
+from skoop.diagnose.policy.enforcer import Enforcer, enforcer_of
 from skoop.model.kube import Address, Inventory
 from skoop.model.packet import Packet, Proto
 from skoop.netstack.state import Namespace
@@ -79,8 +79,3 @@ class Declared:
             traffic,
         )
         return decide(self._policies, flow, way)
-
-    @property
-    def is_walked(self) -> bool:
-        """Whether the walk shows what is enforced."""
-        return self.enforcer.means is Means.RULES

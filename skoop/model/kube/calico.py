@@ -82,15 +82,13 @@ class CalicoNode(Struct, frozen=True, kw_only=True, gc=False):
     vxlan_address6: str = ""
     vxlan_mac: str = ""
     vxlan_mac6: str = ""
-    route_reflector: str = ""
 
 
 class CalicoInstallation(Struct, frozen=True, gc=False):
-    """What the operator was asked for: pools, the MTU of veths (0: Calico finds it out), and
-    "iptables", "nftables", "bpf" or "vpp" ("" for the default)."""
+    """What the operator was asked for: pools, and "iptables", "nftables", "bpf" or "vpp" ("" for
+    the default)."""
 
     pools: tuple[IpPool, ...] = ()
-    mtu: int = 0
     dataplane: str = ""
 
 

@@ -20,13 +20,12 @@ class NodeAddress(Struct, frozen=True, gc=False):
 class Node(Struct, frozen=True, kw_only=True, gc=False):
     """A node as the API knows it.
 
-    `addresses` are in API order, IP addresses only; names (Hostname, InternalDNS, ...) are in
-    `host_names`. `ready` is the Ready condition being "True". `taints` are "key=value:effect".
+    `addresses` are in API order, IP addresses only. `ready` is the Ready condition being "True".
+    `taints` are "key=value:effect".
     """
 
     name: str
     addresses: tuple[NodeAddress, ...] = ()
-    host_names: tuple[str, ...] = ()
     pod_cidrs: tuple[Prefix, ...] = ()
     provider_id: str = ""
     labels: Mapping[str, str] = {}
@@ -38,7 +37,6 @@ class Node(Struct, frozen=True, kw_only=True, gc=False):
     kubelet_version: str = ""
     kernel_version: str = ""
     os_image: str = ""
-    container_runtime: str = ""
 
     @property
     def internal_ips(self) -> tuple[Address, ...]:

@@ -35,8 +35,8 @@ class Service(Struct, frozen=True, kw_only=True, gc=False):
     """A Service.
 
     `cluster_ips` is () for headless ones (`headless` true) and for ExternalName. Traffic policies
-    are "Cluster" or "Local"; `session_affinity` is "None" or "ClientIP" with `affinity_timeout`
-    in seconds. `source_ranges` is () when every source is allowed.
+    are "Cluster" or "Local"; `session_affinity` is "None" or "ClientIP". `source_ranges` is () when
+    every source is allowed.
     """
 
     namespace: str
@@ -53,11 +53,9 @@ class Service(Struct, frozen=True, kw_only=True, gc=False):
     ingress: tuple[Ingress, ...] = ()
     source_ranges: tuple[Prefix, ...] = ()
     load_balancer_class: str = ""
-    allocate_node_ports: bool = True
     external_traffic_policy: str = "Cluster"
     internal_traffic_policy: str = "Cluster"
     session_affinity: str = "None"
-    affinity_timeout: int = 10800
     health_check_node_port: int = 0
     publish_not_ready: bool = False
     external_name: str = ""

@@ -46,7 +46,6 @@ class PodContainer(Struct, frozen=True, kw_only=True, gc=False):
     restarts: int = 0
     waiting: str = ""
     terminated: str = ""
-    has_readiness_probe: bool = False
     sidecar: bool = False
 
 

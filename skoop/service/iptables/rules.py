@@ -27,7 +27,6 @@ class Line(Struct, frozen=True, kw_only=True):
     source: str = ""
     source_not: bool = False
     source_local: bool = False
-    destination_local: bool = False
     protocol: str = ""
     port: int = 0
     to: str = ""
@@ -131,7 +130,6 @@ def _read(text: str) -> Line:
         source=values.get("-s", ""),
         source_not="-s" in negated,
         source_local=values.get("--src-type") == "LOCAL",
-        destination_local=values.get("--dst-type") == "LOCAL",
         protocol=values.get("-p", ""),
         port=int(port) if port.isdecimal() and len(port) < 6 else 0,
         to=values.get("--to-destination", ""),

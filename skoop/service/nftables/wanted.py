@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from skoop.model.address import Family, format_ip
+from skoop.model.address import format_ip
 from skoop.service.difference import DifferenceKind
 from skoop.service.nftables import names
 from skoop.service.nftables.rules import Choice, NftRules, one_of
@@ -177,8 +177,3 @@ def _firewall(plan: PortPlan, rules: NftRules) -> Wanted:
         kind=DifferenceKind.SOURCE_RANGE_WRONG,
         effect=f"the source ranges of {plan.name} are not enforced as they are declared",
     )
-
-
-def loopback(family: Family) -> str:
-    """The addresses on which no NodePort is served."""
-    return "127.0.0.0/8" if family is Family.V4 else "::1"

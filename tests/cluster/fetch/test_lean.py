@@ -122,7 +122,6 @@ def test_what_a_pod_needs_is_kept() -> None:
     (pod,) = decode.decode_pods(document)
     assert pod.annotations == {"kept": "yes"}
     (container,) = pod.containers
-    assert container.has_readiness_probe
     assert container.ports[0].name == "web"
     assert "--cluster-cidr=10.0.0.0/8" in container.command
     assert container.command[-2:] == ("nftables", "http://h/")
