@@ -1,7 +1,9 @@
-"""`skoop snapshot add-cloud`: what a cloud says of a snapshot's cluster, into the snapshot."""
+"""What a cloud says of a snapshot's cluster, into the snapshot: `skoop snapshot add-cloud`, and
+`skoop snapshot create --ask-cloud`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +13,10 @@ from skoop.cli.options import Debug
 from skoop.cli.plugged import asked
 
 if TYPE_CHECKING:
+    from skoop.cli.query import CloudQuestion
     from skoop.infra.source import Scope
     from skoop.model.kube import Inventory
+    from skoop.snapshot import Snapshot
 
 
 def add_cloud(
@@ -34,10 +38,8 @@ def add_cloud(
     from msgspec.structs import replace
 
     from skoop.cli.output import remark
-    from skoop.cli.query import CloudQuestion, create_network
+    from skoop.cli.query import CloudQuestion
     from skoop.errors import UsageError
-    from skoop.network.base import Context
-    from skoop.network.build import read
     from skoop.snapshot import load, save
 
     source = Path(path)
@@ -45,20 +47,36 @@ def add_cloud(
         raise UsageError(f"{path} is no folder; say with --to where the new snapshot goes.")
     snapshot = load(path)
     question = CloudQuestion(provider, asked(context), live=True, debug=remark if debug else None)
-    network = create_network(Context(collected=read(snapshot)), snapshot, question)
-    prepared = network.infra.prepare(whole(network.cluster.inventory))
-    recorded = network.infra.recorded()
+    recorded = answers(snapshot, question)
     if not recorded:
         raise UsageError("The provider of this cluster asks no cloud, so there is nothing to add.")
-    for note in prepared.notes:
-        remark(f"skoop: {note.what}: {note.why}")
     if to:
         save(replace(snapshot, cloud={**snapshot.cloud, **recorded}), to)
         return
-    folder = source / "cloud"
-    folder.mkdir(exist_ok=True)
+    write(recorded, source)
+
+
+def answers(snapshot: Snapshot, question: CloudQuestion) -> Mapping[str, bytes]:
+    """The files of cloud/ by provider, {} when the cluster's provider asks no cloud; what it did
+    not answer is said on stderr. Raises ConfigError for the provider's options."""
+    from skoop.cli.output import remark
+    from skoop.cli.query import create_network
+    from skoop.network.base import Context
+    from skoop.network.build import read
+
+    network = create_network(Context(collected=read(snapshot)), snapshot, question)
+    prepared = network.infra.prepare(whole(network.cluster.inventory))
+    recorded = network.infra.recorded()
+    for note in prepared.notes if recorded else ():
+        remark(f"skoop: {note.what}: {note.why}")
+    return recorded
+
+
+def write(recorded: Mapping[str, bytes], folder: Path) -> None:
+    """Into the folder of a snapshot."""
+    (folder / "cloud").mkdir(exist_ok=True)
     for name, data in recorded.items():
-        (folder / f"{name}.json").write_bytes(data)
+        (folder / "cloud" / f"{name}.json").write_bytes(data)
 
 
 def whole(inventory: Inventory) -> Scope:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from skoop.cli.collectors import Collectors
+from skoop.cli.options import Debug
+from skoop.cli.plugged import asked
 
 if TYPE_CHECKING:
+    from skoop.cli.query import CloudQuestion
     from skoop.cluster.api import ApiClient
     from skoop.collector.capture import Captured
     from skoop.collector.options import CollectorOptions
@@ -19,7 +22,35 @@ if TYPE_CHECKING:
 _PACKED = (".tar.gz", ".tgz", ".tar.zst", ".tar")
 
 
+class CloudKept(NamedTuple):
+    """Whether the cloud is asked too."""
+
+    provider: Annotated[str, typer.Option("--provider", help="auto, or see `provider list`.")] = (
+        "auto"
+    )
+    ask_cloud: Annotated[
+        bool, typer.Option("--ask-cloud", help="Ask the cloud too, and keep its answers.")
+    ] = False
+    debug: Debug = False
+
+    def question(self, context: typer.Context) -> CloudQuestion | None:
+        """What to ask, None for nothing. What is wrong with a provider's options is said before
+        anything is collected: raises ConfigError."""
+        from skoop.cli.output import remark
+        from skoop.cli.query import AUTO, CloudQuestion
+
+        if not self.ask_cloud:
+            return None
+        found = CloudQuestion(
+            self.provider, asked(context), live=True, debug=remark if self.debug else None
+        )
+        if self.provider != AUTO:
+            found.asked.settings(found.asked.registry.find(self.provider))
+        return found
+
+
 def create(
+    ctx: typer.Context,
     path: Annotated[
         str, typer.Argument(metavar="PATH", help="A folder, .tar.gz or .tar.zst to write.")
     ],
@@ -37,11 +68,12 @@ def create(
         str, typer.Option(metavar="NAME", help="Its context, instead of the current one.")
     ] = "",
     *,
+    cloud: CloudKept,
     collectors: Collectors,
 ) -> None:
     """Collect a running cluster. The same command again collects the nodes that are missing yet.
 
-    Secrets and environment variables are never collected.
+    Secrets and environment variables are never collected, credentials of a cloud never kept.
     """
     from skoop.cli.output import remark
     from skoop.cli.progress import shown_progress
@@ -50,7 +82,7 @@ def create(
 
     if bool(node) == all_nodes:
         raise UsageError("Which nodes? Give --node NAME, once or more, or --all-nodes.")
-    options = collectors.options()
+    options, question = collectors.options(), cloud.question(ctx)
     target = Path(path)
     working = _working_folder(target, redact=redact)
     client = connect(kubeconfig, context)
@@ -63,6 +95,8 @@ def create(
         raise AccessError(
             f"No node could be collected: {captured.missing[-1].what}: {captured.missing[-1].why}."
         )
+    if question is not None:
+        _keep_cloud(working, question)
     if working != target:
         _finish(working, target, redact=redact, whole=not captured.missing)
     remark(_said(captured, target))
@@ -97,6 +131,24 @@ def _capture(
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         observe=observe,
     )
+
+
+def _keep_cloud(folder: Path, question: CloudQuestion) -> None:
+    """What the nodes were collected for is not lost because a cloud cannot be asked."""
+    from skoop.cli.add_cloud import answers, write
+    from skoop.cli.output import remark
+    from skoop.errors import SkoopError
+    from skoop.snapshot import load
+
+    try:
+        recorded = answers(load(folder), question)
+    except SkoopError as error:
+        remark(f"skoop: the cloud was not asked: {error}")
+        return
+    if not recorded:
+        remark("skoop: the provider of this cluster asks no cloud, so nothing of one is kept.")
+        return
+    write(recorded, folder)
 
 
 def _finish(working: Path, target: Path, *, redact: bool, whole: bool) -> None:

@@ -19,7 +19,7 @@ app = typer.Typer(help="A cluster's state as files.", no_args_is_help=True)
 Source = Annotated[str, typer.Argument(metavar="PATH", help="A folder, .tar.gz or .tar.zst.")]
 
 
-app.command("create")(grouped(create))
+app.command("create", cls=ProviderCommand)(grouped(create))
 app.command("add-cloud", cls=ProviderCommand)(add_cloud)
 
 
