@@ -116,6 +116,7 @@ sysctls() {
             FILES="$FILES ipv4/$KEY"
         done
         for KEY in bindv6only ip_nonlocal_bind fib_multipath_hash_policy fwmark_reflect \
+            icmp/echo_ignore_all \
             neigh/default/gc_thresh1 neigh/default/gc_thresh2 neigh/default/gc_thresh3; do
             FILES="$FILES ipv6/$KEY"
         done

@@ -13,6 +13,7 @@ from skoop.diagnose.flight import Delivered, End, Ended, Flight, Left
 from skoop.diagnose.observe import errno_result, icmp_result
 from skoop.diagnose.packets import (
     data_packet,
+    echo_ignored,
     echo_reply,
     ends_of,
     first_packet,
@@ -192,6 +193,9 @@ class Conversation:
         packet = end.packet
         story = replace(story, server=end.stack.id, at=packet)
         if packet.proto in (Proto.ICMP, Proto.ICMPV6):
+            ignored = echo_ignored(end)
+            if ignored is not None:
+                return self._stopped(story, ignored, Leg.FIRST, sent)
             return self._answered(story, end, sent, echo_reply(packet))
         if "sockets" in end.stack.gaps:
             stop = listener_stop(

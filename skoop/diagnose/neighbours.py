@@ -104,6 +104,8 @@ def _contested(
     return Resolution(known=False, detail=detail, evidence=(*evidence, *claims), contested=True)
 
 
+UNHEARD = "no request gets through"
+"""How a refusal says that the station never hears the question."""
 _NOT_MINE = "the address is not configured there"
 
 
@@ -127,30 +129,40 @@ def ask(
     """What everybody who hears a question on a device says, and whether all of them are known."""
     heard: list[Answer] = []
     complete = True
-    for listener in _hearers(world, stack, link):
+    for listener in _hearers(world, stack, link, family):
         if listener is None:
             complete = False
             continue
-        other, device = listener
+        other, device = listener.stack, listener.device
         if not other.may_answer(family, target):
             heard.append(Answer(device.mac, other.id, _NOT_MINE))
             continue
-        refusal = answers(other, device.name, family, target, asker)
-        refusal = refusal or ("" if device.arp else f"ARP is off on {device.name}")
+        refusal = answers(other, device.name, family, target, asker) or listener.deaf
+        refusal = refusal or (
+            "" if device.arp else f"{UNHEARD} to {device.name}, which has ARP off"
+        )
         owns = device.arp and other.is_local(family, target)
         heard.append(Answer(device.mac, other.id, refusal, owns))
     return heard, complete
 
 
-def _hearers(world: World, stack: Stack, link: Link) -> Iterator[tuple[Stack, Link] | None]:
-    """The devices a broadcast on `link` reaches; None for each end nobody knows."""
+class Listener(Struct, frozen=True):
+    """A device that a broadcast is for, and why it does not get there ("" when it does)."""
+
+    stack: Stack
+    device: Link
+    deaf: str = ""
+
+
+def _hearers(world: World, stack: Stack, link: Link, family: Family) -> Iterator[Listener | None]:
+    """The devices a broadcast on `link` is for; None for each end nobody knows."""
     if link.kind == "bridge":
-        yield from _behind_ports(world, stack, link, without="")
+        yield from _behind_ports(world, stack, link, family, without="")
     elif link.kind == "vxlan":
         if _floods(stack, link):
             yield None
     else:
-        yield from _beyond(world, stack, link)
+        yield from _beyond(world, stack, link, family)
 
 
 def _floods(stack: Stack, link: Link) -> bool:
@@ -161,7 +173,7 @@ def _floods(stack: Stack, link: Link) -> bool:
     return any(entry.remote for entry in stack.fdb.get((link.name, "00:00:00:00:00:00"), ()))
 
 
-def _beyond(world: World, stack: Stack, link: Link) -> Iterator[tuple[Stack, Link] | None]:
+def _beyond(world: World, stack: Stack, link: Link, family: Family) -> Iterator[Listener | None]:
     """The devices at the other end of a cable, through a bridge if it ends in one."""
     end = world.peer(stack, link)
     if isinstance(end, WireEnd):
@@ -171,30 +183,40 @@ def _beyond(world: World, stack: Stack, link: Link) -> Iterator[tuple[Stack, Lin
     if not device.up or not link.up:
         return
     if not device.master:
-        yield other, device
+        yield Listener(other, device)
         return
     bridge = other.links.get(device.master)
     if bridge is None or bridge.kind != "bridge":
         yield None
     elif bridge.up and port_of(device).state == "forwarding":
-        yield other, bridge
-        yield from _behind_ports(world, other, bridge, without=device.name)
+        yield Listener(other, bridge)
+        yield from _behind_ports(world, other, bridge, family, without=device.name)
 
 
 def _behind_ports(
-    world: World, stack: Stack, bridge: Link, *, without: str
-) -> Iterator[tuple[Stack, Link] | None]:
+    world: World, stack: Stack, bridge: Link, family: Family, *, without: str
+) -> Iterator[Listener | None]:
+    """br_flood(): what the bridge itself sends passes ports that do not flood. A question of IPv6
+    is multicast, which such a port still gets for the groups that were joined behind it."""
     arrived = stack.links.get(without)
     for port in stack.ports.get(bridge.name, ()):
         settings = port_of(port)
-        if settings.state != "forwarding" or not port.up or not settings.bcast_flood:
+        if settings.state != "forwarding" or not port.up:
             continue
         if port.name == without and not settings.hairpin:
             continue
         if arrived is not None and port_of(arrived).isolated and settings.isolated:
             continue
         end = world.peer(stack, port)
+        floods = settings.bcast_flood if family is Family.V4 else settings.mcast_flood
+        shut = arrived is not None and not floods
         if isinstance(end, WireEnd):
+            if not shut or family is Family.V6:
+                yield None
+        elif not end[1].up or end[1].master:
+            continue
+        elif shut and family is Family.V6:
             yield None
-        elif end[1].up and not end[1].master:
-            yield end
+        else:
+            off = f"{UNHEARD} {port.name}, which has bcast_flood off"
+            yield Listener(*end, off if shut else "")

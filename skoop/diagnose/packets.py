@@ -9,6 +9,7 @@ from skoop.diagnose.question import Client, Question
 from skoop.model.address import Family
 from skoop.model.disposition import Disposition
 from skoop.model.packet import NO_ICMP, Icmp, Packet, Proto, TcpFlag
+from skoop.model.trace import Evidence
 from skoop.netstack.sockets import wrong_protocol
 from skoop.netstack.stack import Stack
 from skoop.netstack.state import Socket
@@ -156,6 +157,24 @@ def _echo(question: Question, *, request: bool) -> Icmp:
     if question.proto == Proto.ICMPV6:
         return Icmp(128 if request else 129, 0)
     return NO_ICMP
+
+
+IGNORES_ECHO = {
+    Family.V4: "net.ipv4.icmp_echo_ignore_all",
+    Family.V6: "net.ipv6.icmp.echo_ignore_all",
+}
+
+
+def echo_ignored(end: Delivered) -> Ended | None:
+    """icmp_echo(), icmpv6_rcv(): a host may be told to answer no ping. None where it does."""
+    name = IGNORES_ECHO[end.packet.family]
+    if end.stack.sysctls.number(name, 0) == 0:
+        return None
+    stop = listener_stop(
+        Disposition.DROPPED, Reason.ECHO_IGNORED, end, "echo requests are ignored there"
+    )
+    evidence = Evidence(f"sysctl on {end.stack.id}", end.stack.sysctls.evidence(name))
+    return stopped_at(end, replace(stop, evidence=(evidence,)))
 
 
 def echo_reply(packet: Packet) -> Packet:

@@ -8,6 +8,7 @@ from enum import Enum
 from msgspec import Struct
 
 from skoop.model.address import Family
+from skoop.netstack.neightable import TableUse, table_use
 from skoop.netstack.stack import Stack
 from skoop.netstack.state import Link, Namespace
 
@@ -41,6 +42,7 @@ class World:
         self.hosts: dict[str, Stack] = {}
         self._machines = dict(machines)
         self._peers: dict[tuple[str, str], tuple[Stack, Link]] = {}
+        self._tables: dict[tuple[str, Family], TableUse] = {}
         self._owners: dict[tuple[Family, int], list[tuple[Stack, Link]]] = {}
         for name, stacks in self._machines.items():
             self._add(name, stacks)
@@ -117,6 +119,16 @@ class World:
 
     def _has_address(self, stack: Stack, link: Link) -> bool:
         return any(stack.addresses(link.name, family) for family in Family)
+
+    def neighbour_table(self, stack: Stack, family: Family) -> TableUse:
+        """How full the neighbour table is that a namespace shares with its machine."""
+        machine = self.machine_of[stack.id]
+        found = self._tables.get((machine, family))
+        if found is None:
+            host, *pods = self._machines[machine]
+            found = table_use(host.namespace, (each.namespace for each in pods), family)
+            self._tables[machine, family] = found
+        return found
 
     def owners(self, family: Family, address: int) -> list[tuple[Stack, Link]]:
         """The hosts that have an address on a device that leads to the underlay."""

@@ -86,12 +86,12 @@ class ProxyArpOff(Finding):
 class ArpSuppressed(Finding):
     """Neighbour requests do not get through.
 
-    What it means: The interface is NOARP, a bridge port suppresses neighbour requests, or an
-    arptables rule drops them.
+    What it means: The interface is NOARP, or the bridge port before it gets no broadcasts
+    (bcast_flood off). Rules of arptables that may drop them are told as not decided.
     Why it matters: Without an entry put there by hand the next hop cannot be resolved.
     How to fix: Allow them, or add permanent entries.
-        ip link show DEV
-        bridge -d link show dev PORT
+        ip link set dev DEV arp on
+        bridge link set dev PORT bcast_flood on
         arptables-save
     """
 

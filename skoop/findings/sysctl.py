@@ -159,7 +159,8 @@ class GcThreshLow(Finding):
 class IcmpEchoIgnored(Finding):
     """The destination does not answer ping.
 
-    What it means: `net.ipv4.icmp_echo_ignore_all` is 1 there.
+    What it means: `net.ipv4.icmp_echo_ignore_all` (of IPv6 `net.ipv6.icmp.echo_ignore_all`) is 1
+    there.
     Why it matters: Only ping fails; TCP and UDP are not concerned.
     How to fix: Test with the real protocol, or allow ping.
         sysctl -w net.ipv4.icmp_echo_ignore_all=0

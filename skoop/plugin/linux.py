@@ -12,6 +12,7 @@ from skoop.plugin.base import ClusterView, Expectation
 from skoop.plugin.checks.base import worst_first
 from skoop.plugin.checks.bridges import bridges
 from skoop.plugin.checks.conflicts import conflicts
+from skoop.plugin.checks.neighbour_limits import neighbour_limits
 from skoop.plugin.checks.neighbours import neighbours
 from skoop.plugin.checks.node import node_health
 from skoop.plugin.checks.pod_addresses import captured_addresses, pod_addresses
@@ -49,6 +50,7 @@ def linux_expectations(site: Site, *, captures: Level | None = None) -> Iterator
     yield from pod_links(site)
     yield from bridges(site)
     yield from neighbours(site)
+    yield from neighbour_limits(site)
     yield from pod_addresses(site)
     yield from captured_addresses(site)
     yield from conflicts(site)

@@ -252,7 +252,7 @@ PODS = {
     "port blocking": (K1, port("vethweb", state="blocking"), "stp-blocking"),
     "veth's ends differ": (K1, f.link("vethweb", mtu=900), "mtu-node-mismatch"),
     "pod's end down": (WEB, f.link_down("eth0"), "link-down"),
-    "no ARP": (WEB, f.link("eth0", arp=False), "neighbour-failed"),
+    "no ARP": (WEB, f.link("eth0", arp=False), "arp-suppressed"),
     "no answer to ARP": (WEB, f.sysctl("net.ipv4.conf.eth0.arp_ignore", "8"), "arp-ignore-set"),
     "lo down": (WEB, f.link("lo", up=False), "loopback-down"),
     "wrong mask": (

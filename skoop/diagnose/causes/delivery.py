@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from skoop.diagnose.causes.base import Setting
-from skoop.findings import overlay, pod
+from skoop.diagnose.packets import IGNORES_ECHO
+from skoop.findings import overlay, pod, sysctl
 from skoop.model.address import Family
 from skoop.model.diagnosis import Suspicion
 from skoop.model.packet import Packet, protocol_name
@@ -64,6 +65,13 @@ def _ends(link: Link) -> str:
     if link.raw or link.vxlan is None:
         return link.raw or link.kind
     return f"vxlan id {link.vxlan.vni} dstport {link.vxlan.port}"
+
+
+def echo_ignored(setting: Setting) -> Suspicion:
+    """Reason.ECHO_IGNORED: only ping is concerned."""
+    name = IGNORES_ECHO[setting.blocker.packet.family]
+    message = f"{setting.place} answers no ping, whatever else it answers"
+    return setting.suspect(sysctl.IcmpEchoIgnored, message, fix=f"sysctl -w {name}=0")
 
 
 def backlog_full(setting: Setting) -> Suspicion:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from skoop.diagnose.causes.base import Setting
+from skoop.diagnose.neighbours import UNHEARD
 from skoop.diagnose.underlay import LACKS
 from skoop.findings import (
     bridge,
@@ -21,6 +22,7 @@ from skoop.model.address import Family, format_ip
 from skoop.model.diagnosis import Suspicion
 from skoop.model.disposition import Direction
 from skoop.model.trace import Evidence
+from skoop.netstack.neightable import LIMITS
 
 
 def link_down(setting: Setting) -> Suspicion:
@@ -65,12 +67,36 @@ def unresolved(setting: Setting) -> Suspicion:
         )
     if "arp_ignore" in stop.detail:
         return setting.suspect(sysctl.ArpIgnoreSet, f"{message}: {stop.detail}")
+    if UNHEARD in stop.detail:
+        return setting.suspect(neighbour.ArpSuppressed, f"{message}: {stop.detail}")
     link = setting.stack.links.get(stop.device)
     if link is not None and link.vxlan:
         fix = f"ip neigh show dev {stop.device}   # the VTEP of the other node belongs there"
         return setting.suspect(neighbour.NeighbourMissing, message, fix=fix)
     fix = f"ip neigh show {address} dev {stop.device}"
+    entry = setting.stack.neighbours.get((stop.device, family, stop.address))
+    if entry is not None and entry.state == "INCOMPLETE":
+        message = (
+            f"On {setting.place}, the next hop {address} on {stop.device} was being asked for and "
+            "had not answered"
+        )
+        return setting.suspect(neighbour.NeighbourIncomplete, message, fix=fix, why=stop.detail)
     return setting.suspect(neighbour.NeighbourFailed, message, fix=fix, why=stop.detail)
+
+
+def table_full(setting: Setting) -> Suspicion:
+    """Reason.TABLE_FULL: a next hop that is not in the neighbour table finds no room there."""
+    stop, family = setting.blocker.stop, setting.blocker.packet.family
+    use = setting.cluster.world.neighbour_table(setting.stack, family)
+    address = format_ip(family, stop.address)
+    message = (
+        f"The next hop {address} of {setting.place} finds no room in the neighbour table, which "
+        f"has {use.entries} entries"
+    )
+    host = setting.cluster.world.hosts[setting.cluster.world.machine_of[setting.stack.id]]
+    limits = Evidence(f"sysctl on {host.id}", host.sysctls.evidence(*LIMITS[family]))
+    fix = f"sysctl -w {LIMITS[family][1]}={4 * use.hard}"
+    return setting.suspect(neighbour.NeighbourTableFull, message, evidence=(limits,), fix=fix)
 
 
 def contested(setting: Setting) -> Suspicion:

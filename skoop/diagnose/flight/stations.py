@@ -36,6 +36,8 @@ class Stations:
         link, packet, branch = event.link, event.packet, event.branch
         if not link.up or (not link.arp and link.kind != "veth"):
             return transmit(stack, link, Frame(packet, "", ""), event.nexthop, branch)
+        if self._is_refused(stack, event):
+            return [_no_room(event)]
         if self._world.peer(stack, link) is WireEnd.UNDERLAY:
             mac = self._underlay.mac_of(stack, link, event.family, event.nexthop)
             return transmit(stack, link, Frame(packet, link.mac, mac), event.nexthop, branch)
@@ -69,6 +71,11 @@ class Stations:
             return leave_by_port(stack, event, unseen)
         return self._flooded(stack, event, ports)
 
+    def _is_refused(self, stack: Stack, event: Resolve) -> bool:
+        """Whether the next hop would be a new neighbour, and the table has no room for one."""
+        known = (event.link.name, event.family, event.nexthop) in stack.neighbours
+        return not known and self._world.neighbour_table(stack, event.family).is_full
+
     def _find(self, stack: Stack, event: Resolve) -> Resolution:
         return resolve(
             self._world,
@@ -101,6 +108,18 @@ class Stations:
             if end[1].mac == event.frame.destination:
                 return not_flooded(stack, event, port)
         return unknown_station(stack, event)
+
+
+def _no_room(event: Resolve) -> Stopped:
+    """neigh_alloc() may still find an entry to throw out, so this is not certain."""
+    stop = Stop(
+        disposition=Disposition.INSUFFICIENT_INFO,
+        reason=Reason.TABLE_FULL,
+        detail="the neighbour table is full, and the next hop is not in it",
+        device=event.link.name,
+        address=event.nexthop,
+    )
+    return Stopped(event.branch, stop, event.packet)
 
 
 def _unresolved(event: Resolve, found: Resolution) -> Stopped:

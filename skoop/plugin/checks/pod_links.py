@@ -13,7 +13,7 @@ from skoop.findings.bridge import (
     StpBlocking,
 )
 from skoop.findings.mtu import MtuNodeMismatch
-from skoop.findings.neighbour import NeighbourFailed
+from skoop.findings.neighbour import ArpSuppressed
 from skoop.findings.veth import (
     LinkDown,
     LoopbackDown,
@@ -72,7 +72,7 @@ def _pod_end(site: Site, pod: PodSite, device: Link) -> Iterator[Expectation]:
     if device.up:
         if not device.arp and bridge_of(site, pod):
             yield expect(
-                NeighbourFailed,
+                ArpSuppressed,
                 pod.namespace,
                 f"{device.name} of pod {pod.name} has ARP switched off: it asks for nobody's MAC "
                 f"and answers nobody",

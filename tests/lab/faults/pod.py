@@ -33,7 +33,18 @@ def _other_protocol(cluster: Cluster, target: Target) -> Cluster:
 def _twins(cluster: Cluster, target: Target) -> Cluster:
     """Two pods of a node that were given one address."""
     pod, mate = cluster.pod(target.pod), cluster.pod(target.mate)
-    return with_pod(cluster, msgspec.structs.replace(mate, ip=pod.ip))
+    listed = tuple(
+        msgspec.structs.replace(
+            service,
+            backends=tuple(
+                msgspec.structs.replace(b, ip=pod.ip) if b.pod == mate.name else b
+                for b in service.backends
+            ),
+        )
+        for service in cluster.services
+    )
+    shared = with_pod(cluster, msgspec.structs.replace(mate, ip=pod.ip))
+    return msgspec.structs.replace(shared, services=listed)
 
 
 FAULTS: tuple[Fault, ...] = (
@@ -176,7 +187,13 @@ FAULTS: tuple[Fault, ...] = (
         # The node learns the pod's MAC from the pod's own questions: what else goes on decides.
         unmodelled=True,
     ),
-    fault("pod-arp-off", "neighbour-failed", at("pod", "ip link set dev eth0 arp off"), cold=True),
+    fault("pod-arp-off", "arp-suppressed", at("pod", "ip link set dev eth0 arp off"), cold=True),
+    fault(
+        "pod-echo-ignored",
+        "icmp-echo-ignored",
+        at("pod", "sysctl ipv4/icmp_echo_ignore_all=1"),
+        harmless="only ping is concerned, and nobody pings",
+    ),
     fault(
         "pod-duplicate-ip",
         "pod-duplicate-ip",

@@ -98,6 +98,15 @@ FAULTS: tuple[Fault, ...] = (
         at("node", "bridge link set dev {veth} learning off flood off"),
     ),
     fault(
+        "bridge-port-without-broadcasts",
+        "arp-suppressed",
+        at("node", "bridge link set dev {veth} bcast_flood off"),
+        fits=has_mate,
+        cold=True,
+        # A pod that asks first is known to its mates, so what else goes on decides.
+        unmodelled=True,
+    ),
+    fault(
         "bridge-fdb-wrong-port",
         "fdb-stale",
         at("node", "bridge fdb replace {pod_mac} dev {mate_veth} master static sticky"),
