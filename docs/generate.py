@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
+from collections.abc import Callable
 from pathlib import Path
 
 import skoop
@@ -55,14 +56,14 @@ BY_ANOTHER = (
 """Causes that other findings name, and more exactly."""
 
 
-def pages() -> dict[str, str]:
-    """The generated pages by file name."""
+def pages() -> dict[str, Callable[[], str]]:
+    """What writes each generated page, by file name."""
     return {
-        "findings.md": findings_page(),
-        "causes-not-told.md": not_told_page(),
-        "limits.md": limits_page(),
-        "commands.md": COMMANDS["commands_page"](),
-        "skoop.1": COMMANDS["man_page"](),
+        "findings.md": findings_page,
+        "causes-not-told.md": not_told_page,
+        "limits.md": limits_page,
+        "commands.md": COMMANDS["commands_page"],
+        "skoop.1": COMMANDS["man_page"],
     }
 
 
@@ -258,5 +259,5 @@ def told() -> set[type[Finding]]:
 
 
 if __name__ == "__main__":
-    for name, text in pages().items():
-        (DOCS / name).write_text(text, encoding="utf-8")
+    for name, written in pages().items():
+        (DOCS / name).write_text(written(), encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from skoop.findings.base import Finding
 
@@ -52,5 +53,11 @@ def _group(finding: type[Finding]) -> str:
     return finding.code.rstrip("0123456789")
 
 
-def _named(finding: type[Finding]) -> set[str]:
-    return set(_WORD.findall(finding.__doc__ or ""))
+def _named(finding: type[Finding]) -> frozenset[str]:
+    return _names_in(finding.__doc__ or "")
+
+
+@lru_cache(maxsize=512)
+def _names_in(text: str) -> frozenset[str]:
+    """Every cause's documentation is read for each other cause."""
+    return frozenset(_WORD.findall(text))
