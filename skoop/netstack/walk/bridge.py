@@ -25,8 +25,9 @@ from skoop.netstack.walk.events import (
     Stop,
     Stopped,
 )
-from skoop.netstack.walk.input import input_flow, receive_ip, route_input, validate_source
+from skoop.netstack.walk.input import input_flow, receive_ip, route_input
 from skoop.netstack.walk.netfilter import Passage, Passed, run_hook
+from skoop.netstack.walk.sources import validate_source
 
 _PLAIN_PORT = BridgePort()
 

@@ -174,6 +174,14 @@ class Stop(Struct, frozen=True, kw_only=True):
     suspicion: Suspicion | None = None
 
 
+def stop_at(
+    disposition: Disposition, reason: Reason, detail: str, device: str, *evidence: Evidence
+) -> Stop:
+    """A stop at a device, with the evidence that there is."""
+    kept = tuple(item for item in evidence if item.text)
+    return Stop(disposition=disposition, reason=reason, detail=detail, device=device, evidence=kept)
+
+
 class Resolve(Struct, frozen=True):
     """A routed packet is about to leave by a device; somebody must find the next hop's MAC."""
 

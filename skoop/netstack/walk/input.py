@@ -1,23 +1,23 @@
 """A packet that came in: PREROUTING, the routing decision, then up or on.
 
-net/ipv4/ip_input.c, route.c (ip_route_input_slow), fib_frontend.c (fib_validate_source),
-ip_forward.c; net/ipv6/ip6_input.c, ip6_output.c (ip6_forward).
+net/ipv4/ip_input.c, route.c (ip_route_input_slow), ip_forward.c; net/ipv6/ip6_input.c,
+ip6_output.c (ip6_forward).
 """
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
-from skoop.model.address import Family, is_loopback, is_multicast
+from skoop.model.address import Family
 from skoop.model.disposition import Disposition
 from skoop.model.packet import Packet
 from skoop.model.trace import Evidence, StepKind
-from skoop.netstack.fib import LOCAL_OUTPUT, FibKind, FibResult, Flow
+from skoop.netstack.fib import FibKind, FibResult, Flow
 from skoop.netstack.netfilter import Hook
 from skoop.netstack.stack import Stack
 from skoop.netstack.tracking import Tracked, attach_reply, remember, untouched
 from skoop.netstack.walk import icmp
-from skoop.netstack.walk.events import Branch, Event, Local, Reason, Stop, Stopped
+from skoop.netstack.walk.events import Branch, Event, Local, Reason, Stop, Stopped, stop_at
 from skoop.netstack.walk.netfilter import Passage, Passed, run_hook
 from skoop.netstack.walk.output import (
     finish_output,
@@ -26,6 +26,7 @@ from skoop.netstack.walk.output import (
     route_evidence,
     send_on,
 )
+from skoop.netstack.walk.sources import martian, validate_source
 from skoop.netstack.walk.tunnel import decapsulate, tunnel_for
 
 
@@ -34,7 +35,7 @@ def receive_ip(
 ) -> list[Event]:
     """ip_rcv(): a packet for this host's MAC."""
     if packet.family is Family.V6 and stack.sysctls.ipv6_disabled(iif):
-        stop = _stop(Disposition.DROPPED, Reason.DISABLED_IPV6, f"IPv6 is disabled on {iif}", iif)
+        stop = stop_at(Disposition.DROPPED, Reason.DISABLED_IPV6, f"IPv6 is disabled on {iif}", iif)
         return [Stopped(branch, stop, packet)]
     return prerouting(stack, iif, packet, untouched(packet), branch, physin)
 
@@ -71,11 +72,11 @@ def _into_lo(stack: Stack, packet: Packet, branch: Branch) -> Stopped:
     """A route that leads into lo for an address that is not local: dst_discard() for the host's own
     packet, and ip_forward() again and again for another's."""
     if branch.iif:
-        stop = _stop(Disposition.LOOP, Reason.TTL, "a route leads into lo, over and over", "lo")
+        stop = stop_at(Disposition.LOOP, Reason.TTL, "a route leads into lo, over and over", "lo")
         return Stopped(branch, stop, packet, icmp.error(packet, icmp.Problem.TIME_EXCEEDED))
     found = stack.route(output_flow(packet))
     detail = "the route leads into lo, where nobody takes it"
-    stop = _stop(
+    stop = stop_at(
         Disposition.BLACKHOLED, Reason.ROUTE_TYPE, detail, "lo", *route_evidence(stack, found)
     )
     return Stopped(branch, stop, packet)
@@ -84,13 +85,13 @@ def _into_lo(stack: Stack, packet: Packet, branch: Branch) -> Stopped:
 def route_input(stack: Stack, iif: str, passed: Passed, physin: str) -> list[Event]:
     """ip_route_input_slow() and what follows from its answer."""
     packet, branch = passed.packet, passed.branch
-    martian = _martian(stack, iif, packet)
-    if martian is not None:
-        return [Stopped(branch, martian, packet)]
+    refused = martian(stack, iif, packet)
+    if refused is not None:
+        return [Stopped(branch, refused, packet)]
     flow = input_flow(packet, iif)
     found = stack.route(flow)
     if found.kind is FibKind.UNKNOWN:
-        stop = _stop(Disposition.INSUFFICIENT_INFO, Reason.NOT_COLLECTED, found.why, iif)
+        stop = stop_at(Disposition.INSUFFICIENT_INFO, Reason.NOT_COLLECTED, found.why, iif)
         return [Stopped(branch, stop, packet)]
     if found.kind in (FibKind.LOCAL, FibKind.BROADCAST):
         refused = validate_source(stack, iif, packet)
@@ -114,7 +115,7 @@ def _forward_or_stop(
     packet, branch = passed.packet, passed.branch
     forwarding = stack.sysctls.forwarding(packet.family, iif)
     if forwarding is None:
-        stop = _stop(
+        stop = stop_at(
             Disposition.INSUFFICIENT_INFO,
             Reason.NOT_COLLECTED,
             f"forwarding of {iif} was not collected",
@@ -139,7 +140,7 @@ def _forwarding_off(stack: Stack, packet: Packet, iif: str) -> Stop:
         else ("net.ipv6.conf.all.forwarding",)
     )
     evidence = Evidence(f"sysctl on {stack.id}", stack.sysctls.evidence(*names))
-    return _stop(
+    return stop_at(
         Disposition.DROPPED,
         Reason.FORWARDING_OFF,
         f"packets that come in by {iif} are not forwarded",
@@ -180,87 +181,7 @@ def unroutable_stop(
         detail, reason = f"a policy rule says {found.kind.value}", Reason.POLICY_RULE
     else:
         detail, reason = f"the route says {found.kind.value}", Reason.ROUTE_TYPE
-    return _stop(disposition, reason, detail, device, *route_evidence(stack, found))
-
-
-def _martian(stack: Stack, iif: str, packet: Packet) -> Stop | None:
-    """Addresses that may not come in from outside."""
-    family = packet.family
-    for address, reason in (
-        (packet.src, Reason.MARTIAN_SOURCE),
-        (packet.dst, Reason.MARTIAN_DESTINATION),
-    ):
-        if is_loopback(family, address) and not (
-            family is Family.V4 and stack.sysctls.either(iif, "route_localnet")
-        ):
-            detail = f"a loopback address may not come in by {iif} without route_localnet"
-            return _stop(Disposition.DROPPED, reason, detail, iif)
-    if packet.src == 0 or is_multicast(family, packet.src):
-        detail = "a source that no host can have"
-        return _stop(Disposition.DROPPED, Reason.MARTIAN_SOURCE, detail, iif)
-    return None
-
-
-def validate_source(stack: Stack, iif: str, packet: Packet, oif: str = LOCAL_OUTPUT) -> Stop | None:
-    """fib_validate_source(): refuse a source that is ours, or that rp_filter does not expect.
-
-    `oif` is where the packet is going: its answer would come in there, so that is the input
-    interface of the lookup back. IPv6 has neither check.
-    """
-    if packet.family is Family.V6:
-        return None
-    settings = stack.sysctls
-    strictness = settings.highest(iif, "rp_filter")
-    accept_local = settings.either(iif, "accept_local")
-    if strictness == 0 and not stack.has_custom_rules(packet.family):
-        if accept_local or not stack.is_local(packet.family, packet.src):
-            return None
-        return _own_source(stack, iif, packet)
-    mark = packet.mark if settings.either(iif, "src_valid_mark") else 0
-    back = stack.route(
-        Flow(packet.family, packet.src, packet.dst, oif, "", mark, packet.tos, packet.proto,
-             packet.dport, packet.sport)
-    )  # fmt: skip
-    if back.kind is FibKind.UNKNOWN:
-        return _stop(Disposition.INSUFFICIENT_INFO, Reason.NOT_COLLECTED, back.why, iif)
-    if back.kind is FibKind.LOCAL and not accept_local:
-        return _own_source(stack, iif, packet)
-    if back.kind in (FibKind.BROADCAST, FibKind.MULTICAST, FibKind.ANYCAST):
-        return _own_source(stack, iif, packet)
-    if strictness == 0 or (back.nexthops and any(h.device == iif for h in back.nexthops)):
-        return None
-    return _reverse_path(stack, iif, packet, back, strictness)
-
-
-def _reverse_path(
-    stack: Stack, iif: str, packet: Packet, back: FibResult, strictness: int
-) -> Stop | None:
-    has_route = back.kind in (FibKind.UNICAST, FibKind.LOCAL)
-    if has_route and strictness == 2 and stack.addresses(iif, packet.family):
-        return None
-    device = iif.replace(".", "/")
-    names = ("net.ipv4.conf.all.rp_filter", f"net.ipv4.conf.{device}.rp_filter")
-    way = f"leads out by {back.nexthops[0].device}" if back.nexthops else "does not exist"
-    return _stop(
-        Disposition.RPF_FAILED,
-        Reason.RP_FILTER,
-        f"the packet came in by {iif}, but the route back to {packet.source} {way}",
-        iif,
-        Evidence(f"sysctl on {stack.id}", stack.sysctls.evidence(*names)),
-        *route_evidence(stack, back),
-    )
-
-
-def _own_source(stack: Stack, iif: str, packet: Packet) -> Stop:
-    owners = [a.device for a in stack.namespace.addresses if a.value == packet.src]
-    where = f" (on {owners[0]})" if owners else ""
-    return _stop(
-        Disposition.DROPPED,
-        Reason.MARTIAN_SOURCE,
-        f"{packet.source} is an address of this host{where}, so it may not come in by {iif}",
-        iif,
-        Evidence(f"addresses of {stack.id}", f"{packet.source}{where}"),
-    )
+    return stop_at(disposition, reason, detail, device, *route_evidence(stack, found))
 
 
 def deliver(stack: Stack, iif: str, passed: Passed, physin: str = "") -> list[Event]:
@@ -340,7 +261,7 @@ def _before_forward(
     """The checks of ip_forward() before the FORWARD hook: hop limit and size."""
     packet, branch, attached = passed.packet, passed.branch, attach_reply(passed.tracked)
     if packet.ttl <= 1:
-        stop = _stop(Disposition.LOOP, Reason.TTL, "the hop limit ran out", iif)
+        stop = stop_at(Disposition.LOOP, Reason.TTL, "the hop limit ran out", iif)
         return Stopped(
             branch, stop, packet, icmp.error(packet, icmp.Problem.TIME_EXCEEDED), attached
         )
@@ -359,10 +280,3 @@ def _before_forward(
         )
         return Stopped(branch, stop, packet, icmp.error(packet, icmp.Problem.TOO_BIG), attached)
     return None
-
-
-def _stop(
-    disposition: Disposition, reason: Reason, detail: str, device: str, *evidence: Evidence
-) -> Stop:
-    kept = tuple(item for item in evidence if item.text)
-    return Stop(disposition=disposition, reason=reason, detail=detail, device=device, evidence=kept)

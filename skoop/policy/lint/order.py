@@ -8,7 +8,7 @@ from itertools import pairwise
 from skoop.findings import policy_lint as lint
 from skoop.model.diagnosis import Suspicion
 from skoop.policy.lint.base import Linted, suspect
-from skoop.policy.pairs.connectivity import Asked, Side
+from skoop.policy.pairs.side import Asked, Side
 from skoop.policy.rules import Action, PolicyRef, Tier, Way
 
 _Name = tuple[PolicyRef, str]

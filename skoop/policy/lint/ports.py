@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from skoop.findings import policy as found
 from skoop.model.diagnosis import Suspicion
 from skoop.policy.lint.base import Linted, suspect
-from skoop.policy.pairs.space import ones
+from skoop.policy.pairs.bits import ones
 from skoop.policy.pairs.walk import traffic_leaves
 from skoop.policy.party import PartyKind
 from skoop.policy.ports import NamedPorts, protocol_word

@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from skoop.policy.decision import Outcome
 from skoop.policy.pairs.atoms import Atom
-from skoop.policy.pairs.connectivity import Connectivity, Reach, Rows
-from skoop.policy.pairs.space import ones
+from skoop.policy.pairs.bits import ones
+from skoop.policy.pairs.connectivity import Connectivity
+from skoop.policy.pairs.side import Reach, Rows
 from skoop.policy.party import Party, PartyKind
 
 

@@ -6,21 +6,16 @@ sets of each label and each namespace, so that no selector is tried on every pod
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 from skoop.model.kube import LabelSelector
 from skoop.policy.compile.calico_rules import ServiceEndpoints
 from skoop.policy.labelled import Labelled
 from skoop.policy.pairs.atoms import Atoms
-from skoop.policy.pairs.walk import (
-    all_peer_leaves,
-    all_traffic_leaves,
-    identity_keys,
-    label_keys,
-    net_bounds,
-)
-from skoop.policy.party import NamedPort, Party, PartyKind
+from skoop.policy.pairs.bits import Bits, LabelIndex, complement, intersection, ones, union
+from skoop.policy.pairs.signature import Signature, asked_ports
+from skoop.policy.pairs.walk import all_peer_leaves, all_traffic_leaves
+from skoop.policy.party import Party, PartyKind
 from skoop.policy.peers import (
     AllOf,
     AnyOf,
@@ -46,14 +41,14 @@ from skoop.policy.ports import (
 from skoop.policy.rules import PolicySet
 from skoop.policy.selector import tree
 
-Bits = tuple[int, int]
-"""A set, and what may also be in it."""
-
 
 class Space:
     """The classes of some parties and the atoms of traffic, for some sets of policies."""
 
-    def __init__(self, members: Sequence[tuple[Party, ...]], atoms: Atoms, services: bool) -> None:
+    def __init__(
+        self, members: Sequence[tuple[Party, ...]], atoms: Atoms, *, services: bool
+    ) -> None:
+        """`services` says that policies ask for addresses behind Services."""
         self.members = tuple(members)
         self.classes = tuple(each[0] for each in members)
         self.atoms = atoms
@@ -63,9 +58,7 @@ class Space:
         self._traffic: dict[Hashable, Bits] = {}
         self._spaces: dict[Hashable, Bits] = {}
         self._class_of = {
-            (party.kind, party.namespace, party.name): index
-            for index, several in enumerate(self.members)
-            for party in several
+            party.identity: index for index, several in enumerate(self.members) for party in several
         }
         self._index_labels()
         self.port_groups = self._group_ports()
@@ -83,15 +76,15 @@ class Space:
             if isinstance(leaf, ServiceEndpoints)
             for family, value, _, _ in leaf.listed or ()
         )
-        signature = _Signature(leaves, atoms.names, addresses)
+        signature = Signature(leaves, atoms.names, addresses)
         classes: dict[Hashable, list[Party]] = {}
         for party in several:
             classes.setdefault(signature.of(party), []).append(party)
-        return cls([tuple(each) for each in classes.values()], atoms, bool(addresses))
+        return cls([tuple(each) for each in classes.values()], atoms, services=bool(addresses))
 
     def class_of(self, party: Party) -> int:
         """The class of one of the parties."""
-        return self._class_of[party.kind, party.namespace, party.name]
+        return self._class_of[party.identity]
 
     # Sets of ends.
 
@@ -135,7 +128,7 @@ class Space:
         return yes, maybe
 
     def _pods(self, test: Pods) -> Bits:
-        own = self._selected(test.pods, self._labels, self._has) & self._pod_bits
+        own = self._labels.selected(test.pods, self.full) & self._pod_bits
         if test.namespaces is None:
             return own & self._by_namespace.get(test.namespace, 0), 0
         yes, maybe = self._namespaces(test.namespaces)
@@ -155,26 +148,6 @@ class Space:
             found = self._spaces[key] = (yes, maybe)
         return found
 
-    def _selected(
-        self,
-        selector: LabelSelector,
-        labels: Mapping[tuple[str, str], int],
-        has: Mapping[str, int],
-    ) -> int:
-        found = self.full
-        for pair in selector.match_labels.items():
-            found &= labels.get(pair, 0)
-        for each in selector.expressions:
-            if each.operator in ("In", "NotIn"):
-                among = 0
-                for value in each.values:
-                    among |= labels.get((each.key, value), 0)
-                found &= among if each.operator == "In" else ~among
-            else:
-                there = has.get(each.key, 0)
-                found &= there if each.operator == "Exists" else ~there
-        return found
-
     def _labelled(self, test: Labelled) -> Bits:
         plain = self._expression(test.expr) & self._plain
         yes, maybe = self._one_by_one(test, self._odd)
@@ -185,12 +158,9 @@ class Space:
             case tree.All():
                 return self.full
             case tree.Has():
-                return self._identity_has.get(expr.key, 0)
+                return self._identities.having(expr.key)
             case tree.Among():
-                found = 0
-                for value in expr.values:
-                    found |= self._identities.get((expr.key, value), 0)
-                return found
+                return self._identities.among(expr.key, expr.values)
             case tree.Not():
                 return self.full & ~self._expression(expr.inner)
             case tree.And():
@@ -211,10 +181,7 @@ class Space:
                 return found
 
     def _index_labels(self) -> None:
-        self._labels: dict[tuple[str, str], int] = {}
-        self._has: dict[str, int] = {}
-        self._identities: dict[tuple[str, str], int] = {}
-        self._identity_has: dict[str, int] = {}
+        self._labels, self._identities = LabelIndex(), LabelIndex()
         self._by_namespace: dict[str, int] = {}
         self._pod_bits = self._plain = 0
         self._odd: list[int] = []
@@ -224,11 +191,11 @@ class Space:
                 self._pod_bits |= bit
                 found = self._by_namespace.get(party.namespace, 0)
                 self._by_namespace[party.namespace] = found | bit
-            _add(party.labels, bit, self._labels, self._has)
+            self._labels.add(party.labels, bit)
             alone = len(party.identities) == party.endpoints == 1
             if alone and party.namespace_labels is not None:
                 self._plain |= bit
-                _add(party.identities[0], bit, self._identities, self._identity_has)
+                self._identities.add(party.identities[0], bit)
             else:
                 self._odd.append(index)
 
@@ -244,7 +211,7 @@ class Space:
         return tuple(groups.values())
 
     def _ports_key(self, party: Party) -> Hashable:
-        named = _asked_ports(party, self.atoms.names)
+        named = asked_ports(party, self.atoms.names)
         return (party.kind, named, party.ip if self._services else 0)
 
     def ports_key(self, index: int) -> Hashable:
@@ -296,89 +263,3 @@ class Space:
             elif answer:
                 yes |= 1 << index
         return yes, maybe
-
-
-class _Signature:
-    """What of a party some policy can ask about."""
-
-    def __init__(
-        self,
-        leaves: Iterable[PeerTest],
-        names: frozenset[str],
-        addresses: frozenset[tuple[int, int]],
-    ) -> None:
-        several = list(leaves)
-        self._labels = sorted(label_keys(several))
-        self._identities = sorted(identity_keys(several))
-        self._bounds = net_bounds(several)
-        self._names, self._addresses = names, addresses
-
-    def of(self, party: Party) -> Hashable:
-        labels = party.labels
-        interval = -1
-        if party.ip >= 0:
-            interval = bisect_right(self._bounds[party.family.value], party.ip)
-        own = tuple([labels.get(key) for key in self._labels])
-        host = party.kind is not PartyKind.POD
-        return (
-            party.kind, party.namespace, own, party.family, interval,
-            # A node and what runs on it cannot be one class: its own pods are exempt.
-            (party.node, party.name) if host else None,
-            _asked_ports(party, self._names) if self._names else (),
-            self._identity(party) if party.identities else (), party.endpoints,
-            party.ip if (party.family, party.ip) in self._addresses else 0,
-        )  # fmt: skip
-
-    def _identity(self, party: Party) -> Hashable:
-        keys = self._identities
-        return tuple([tuple([each.get(key) for key in keys]) for each in party.identities])
-
-
-def _asked_ports(party: Party, names: frozenset[str]) -> tuple[NamedPort, ...]:
-    return tuple(
-        sorted(
-            {each for each in party.ports if each.name in names},
-            key=lambda each: (each.name, each.proto, each.port),
-        )
-    )
-
-
-def _add(
-    labels: Mapping[str, str], bit: int, pairs: dict[tuple[str, str], int], has: dict[str, int]
-) -> None:
-    for pair in labels.items():
-        pairs[pair] = pairs.get(pair, 0) | bit
-        has[pair[0]] = has.get(pair[0], 0) | bit
-
-
-def union(several: Iterable[Bits]) -> Bits:
-    """What is in one of them."""
-    yes = maybe = 0
-    for first, second in several:
-        yes |= first
-        maybe |= second
-    return yes, maybe & ~yes
-
-
-def intersection(several: Iterable[Bits], full: int) -> Bits:
-    """What is in all of them."""
-    yes = possible = full
-    for first, second in several:
-        yes &= first
-        possible &= first | second
-    return yes, possible & ~yes
-
-
-def complement(bits: Bits, full: int) -> Bits:
-    """What is not in it."""
-    yes, maybe = bits
-    return full & ~(yes | maybe), maybe
-
-
-def ones(bits: int) -> Iterator[int]:
-    """The places of the bits that are set, from the lowest."""
-    text = bin(bits)[:1:-1]
-    at = text.find("1")
-    while at >= 0:
-        yield at
-        at = text.find("1", at + 1)
