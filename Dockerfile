@@ -16,6 +16,7 @@ RUN apt-get update \
         iptables \
         nftables \
         util-linux \
+        wget \
     && rm -rf /var/lib/apt/lists/*
 CMD ["sh", "-c", "while :; do sleep 3600; done"]
 

@@ -186,9 +186,8 @@ connections() {
 # kube-proxy tells its mode to the node alone (its default metrics address).
 proxy_mode() {
     WHERE=http://127.0.0.1:10249/proxyMode
-    if have curl; then TEXT=$(curl -sf -m 1 $WHERE 2>/dev/null) || return
-    elif have wget && have timeout; then TEXT=$(timeout 2 wget -q -O - $WHERE 2>/dev/null) || return
-    else return; fi
+    have timeout && have wget || return
+    TEXT=$(timeout 2 wget -q -O - $WHERE 2>/dev/null) || return
     mark "out $WHERE"
     printf "%s" "$TEXT"
     mark "rc 0"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from importlib import resources
 from typing import Any
@@ -31,6 +32,9 @@ _CLOSED = {
 def build() -> dict[str, Any]:
     """The schema (JSON Schema 2020-12) of one result, or of one line of a batch."""
     (result, error), parts = msgspec.json.schema_components((ResultDoc, ErrorDoc))
+    for part in parts.values():
+        # Only since 3.13 Python takes the indentation out of docstrings.
+        part["description"] = inspect.cleandoc(part["description"])
     for (part, name), values in _CLOSED.items():
         parts[part]["properties"][name]["enum"] = [one.value for one in values]
     schema = {

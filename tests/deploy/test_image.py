@@ -35,6 +35,8 @@ PACKAGES = {
     "tee": "coreutils",
     "cat": "coreutils",
     "head": "coreutils",
+    "timeout": "coreutils",
+    "wget": "wget",
 }
 # Debian policy 3.8: in every image.
 ESSENTIAL = {"gzip", "coreutils", "util-linux", "dash", "grep"}

@@ -130,6 +130,7 @@ def _from_configuration(configuration: Configuration) -> Connection:
     if not configuration.verify_ssl:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     pool = RESTClientObject(configuration).pool_manager
+    pool.connection_pool_kw["ssl_context"] = _tls(configuration)
     return Connection(
         host=configuration.host,
         pool=pool,
@@ -157,7 +158,8 @@ def _proxy(configuration: Configuration, pool: object) -> str:
 
 def _tls(configuration: Configuration) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=configuration.ssl_ca_cert or None)
-    # Python 3.13 refuses CAs without key identifiers, which older kubeadm made.
+    # Since 3.13 Python refuses CAs without key usage or key identifiers, as older kubeadm and some
+    # clouds made them; kubectl takes them.
     context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
     if configuration.cert_file:
         context.load_cert_chain(configuration.cert_file, configuration.key_file or None)

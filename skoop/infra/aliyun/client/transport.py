@@ -89,6 +89,8 @@ class Transport:
 
         try:
             context = ssl.create_default_context(cafile=self._ca_file or None)
+            # Since 3.13 Python refuses CAs without key usage, as inspecting proxies have them.
+            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         except OSError as error:
             raise AliyunError(
                 f"The certificates in {self._ca_file} cannot be read: {error.strerror or error}."
