@@ -25,6 +25,7 @@ from skoop.diagnose.causes.table import cause_of
 from skoop.diagnose.cluster import Cluster
 from skoop.diagnose.ends import of_ends, unseen_nodes
 from skoop.diagnose.hazards import hazards, undecided_rules
+from skoop.diagnose.hostports import hostport_conflicts
 from skoop.diagnose.meddling import meddlers
 from skoop.diagnose.policy.causes import policy_causes, policy_remarks
 from skoop.diagnose.service import service_causes, stale_connection
@@ -66,7 +67,8 @@ def _remarks(
 ) -> tuple[Suspicion, ...]:
     """What is worth knowing although the traffic passes."""
     changing = [trial.expectation for trial in try_each(inquiry, meddling) if trial.changes]
-    service = (_remark(each) for each in _service_causes(inquiry))
+    asked = (*_service_causes(inquiry), *hostport_conflicts(inquiry))
+    service = (_remark(each) for each in asked)
     ends = (_remark(each) for each in of_ends(inquiry.cluster, inquiry.ends))
     return _unique(
         (
@@ -105,6 +107,7 @@ def _causes(
     left = [each for each in left if (each.stop.where, each.stop.rule) not in undecided]
     if service:
         left = [each for each in left if shown_as(each.stop) is not Disposition.NO_ENDPOINT]
+    ports = hostport_conflicts(inquiry)
     named = (*proven, *cut_off, *nearer)
     dead, other = _dead_ends(inquiry, blockers)
     rest = [each for each in expectations if each not in named]
@@ -119,12 +122,13 @@ def _causes(
             *_direct(inquiry.cluster, _lost_errors(inquiry, left)),
             *policies.suspicions,
             *(each for each in service if each.blocking),
+            *(each for each in ports if each.blocking),
             *dead,
             *undecided_rules(inquiry),
             *_direct(inquiry.cluster, by_gain(inquiry, left)),
             *beyond,
             *unseen_nodes(inquiry.cluster, _nodes_met(inquiry.cluster, inquiry.settled.rows)),
-            *(each for each in service if not each.blocking),
+            *(each for each in (*service, *ports) if not each.blocking),
             *other,
             *sizes.hints,
             *policy_remarks(inquiry),

@@ -70,6 +70,7 @@ class Programmed:
                 (each.family, each.value) for each in host.addresses if each.device == ipvs.DEVICE
             ),
             sysctls=host.sysctls,
+            sets={} if any(gap.part == "ipsets" for gap in host.gaps) else host.ipsets,
         )
 
     def on(self, node: str, family: Family) -> ProxyRules | None:

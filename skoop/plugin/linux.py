@@ -9,6 +9,7 @@ from skoop.model.address import Prefix
 from skoop.model.disposition import Level
 from skoop.model.kube import Address
 from skoop.plugin.base import ClusterView, Expectation
+from skoop.plugin.checks.agents import proxy_agent
 from skoop.plugin.checks.base import worst_first
 from skoop.plugin.checks.bridges import bridges
 from skoop.plugin.checks.conflicts import conflicts
@@ -47,6 +48,7 @@ def linux_expectations(site: Site, *, captures: Level | None = None) -> Iterator
     """What is wrong on a node that no CNI would want so. `captures` is the level of a policy rule
     that changes the way of pod traffic, None for the catalogue's."""
     yield from node_health(site)
+    yield from proxy_agent(site)
     yield from pod_links(site)
     yield from bridges(site)
     yield from neighbours(site)

@@ -39,6 +39,7 @@ class DifferenceKind(Enum):
     REJECT_MISSING = "not rejected or dropped although no endpoint may be used"
     SOURCE_RANGE_WRONG = "source ranges differ"
     HAIRPIN_ENTRY_MISSING = "hairpin connection missing"
+    SET_MEMBER_MISSING = "member of a set missing"
     CLUSTER_IP_UNLISTED = "ClusterIP missing from the set of ClusterIPs"
     NODE_ADDRESS_UNLISTED = "NodePorts are not served on the node's address"
     AFFINITY_BROKEN = "session affinity is not kept"

@@ -132,6 +132,15 @@ def _pod(cluster: Cluster, pod: Pod) -> Object:
             same = port["protocol"] == forwarded.protocol.upper()
             if same and port["containerPort"] == forwarded.port:
                 port["hostPort"] = forwarded.host_port
+                break
+        else:
+            ports.append(
+                {
+                    "containerPort": forwarded.port,
+                    "protocol": forwarded.protocol.upper(),
+                    "hostPort": forwarded.host_port,
+                }
+            )
     if pod.host_network:
         for port in ports:
             port["hostPort"] = port["containerPort"]

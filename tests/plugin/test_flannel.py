@@ -197,6 +197,35 @@ def test_the_agent_on_the_node(ready: bool, expected: list[str]) -> None:
     assert names(with_inventory(view, pods=pods, daemon_sets=[daemon_set()])) == expected
 
 
+def proxy_pod(node: str, *, ready: bool = True) -> Pod:
+    return replace(
+        flannel_pod(ready=ready), namespace="kube-system", name=f"kube-proxy-{node}", node=node,
+        owner=Owner("DaemonSet", "kube-proxy"),
+    )  # fmt: skip
+
+
+def proxy_set(desired: int) -> Workload:
+    return Workload(kind="DaemonSet", namespace="kube-system", name="kube-proxy", desired=desired)
+
+
+AGENTS = {
+    "kube-proxy runs": ([proxy_pod("k1"), proxy_pod("k2")], 3, []),
+    "kube-proxy is not ready": ([proxy_pod("k1", ready=False)], 3, ["proxy-not-running"]),
+    "kube-proxy has no pod here": ([proxy_pod("k2")], 3, ["node-agent-down"]),
+    "it is not for every node": ([proxy_pod("k2")], 2, []),
+    "its pods were not collected": ([], 3, []),
+}
+
+
+@pytest.mark.parametrize(("pods", "desired", "expected"), AGENTS.values(), ids=AGENTS.keys())
+def test_kube_proxys_pod_on_the_node(pods: list[Pod], desired: int, expected: list[str]) -> None:
+    view = cluster()
+    changed = with_inventory(
+        view, pods=[*view.inventory.pods, *pods], daemon_sets=[proxy_set(desired)]
+    )
+    assert names(changed) == expected
+
+
 NAT = """*nat
 :POSTROUTING ACCEPT [0:0]
 :FLANNEL-POSTRTG - [0:0]

@@ -1,5 +1,5 @@
-"""Rules that stop a packet for a NodePort before kube-proxy has translated it, or because of the
-port it was addressed to."""
+"""Rules that stop a packet for a NodePort before kube-proxy has translated it, on its node or on
+the client's, or because of the port it was addressed to."""
 
 from __future__ import annotations
 
@@ -46,8 +46,9 @@ def _port(setting: Setting) -> int:
     if asked is not None:
         return int(asked[1] or asked[2])
     by_policy = stop.detail.startswith("policy ")
-    own = setting.stack.is_local(packet.family, packet.dst)
-    return packet.dport if own and (by_policy or _BY_PORT.search(stop.rule)) else 0
+    hosts = setting.cluster.world.hosts.values()
+    to_node = any(host.is_local(packet.family, packet.dst) for host in hosts)
+    return packet.dport if to_node and (by_policy or _BY_PORT.search(stop.rule)) else 0
 
 
 def _owner(setting: Setting, number: int) -> Service | None:

@@ -49,14 +49,13 @@ def unresolved(asked: Asked) -> type[Finding]:
 def _slice_ports(asked: Asked) -> Iterator[Suspicion]:
     owner, port = asked.destination.service, asked.destination.port
     name = f"{owner.namespace}/{owner.name}"
-    for backend in asked.view.backends:
+    wrong = [each for each in asked.view.backends if _is_behind(asked, each.endpoint)]
+    rows = asked.settled.rows
+    hit = [each for each in wrong if any(_refuses(row, each.endpoint) for row in rows)]
+    for backend in (hit or wrong)[:1]:
         endpoint = backend.endpoint
         pod = asked.cluster.inventory.pod(*endpoint.pod)
-        if pod is None or not owner.selector or not _is_kept(asked, endpoint):
-            continue
-        wanted = _wanted(asked, pod)
-        if wanted == endpoint.port:
-            continue
+        wanted = _wanted(asked, pod) if pod else 0
         is_number = f"is {wanted}" if wanted else "is the name of no port"
         yield endpoints.SlicePortMismatch.suspect(
             where=Where("service", name),
@@ -67,12 +66,20 @@ def _slice_ports(asked: Asked) -> Iterator[Suspicion]:
                 Evidence(f"EndpointSlice {endpoint.slice}", str(endpoint)),
                 Evidence(f"Service {name}", f"targetPort: {port.target_port or port.port}"),
             ),
-            blocking=any(_refuses(row, endpoint) for row in asked.settled.rows),
+            blocking=bool(hit),
             why="nodes send to the port in the slice, which is not kept up to date",
             fix=f"kubectl -n {owner.namespace} get endpointslices "
             f"-l kubernetes.io/service-name={owner.name} -o yaml   # does its controller run?",
         )
-        return
+
+
+def _is_behind(asked: Asked, endpoint: ServiceEndpoint) -> bool:
+    """Whether an endpoint's port is not what targetPort is in its pod."""
+    pod = asked.cluster.inventory.pod(*endpoint.pod)
+    selects = bool(asked.destination.service.selector)
+    if pod is None or not selects or not _is_kept(asked, endpoint):
+        return False
+    return _wanted(asked, pod) != endpoint.port
 
 
 def _is_kept(asked: Asked, endpoint: ServiceEndpoint) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from skoop.diagnose.service.asked import Asked
-from skoop.findings import conntrack, netfilter, service
+from skoop.findings import conntrack, netfilter, node, service
 from skoop.findings import ipvs as findings_ipvs
 from skoop.findings.base import Finding
 from skoop.model.address import format_ip
 from skoop.model.diagnosis import Suspicion, Where
 from skoop.model.disposition import Direction, Result
+from skoop.model.trace import Evidence
 from skoop.service import Via, iptables, ipvs, nftables
 from skoop.service.config import ProxyMode
 from skoop.service.difference import Difference, DifferenceKind
@@ -35,12 +38,15 @@ _FINDINGS: dict[DifferenceKind, type[Finding]] = {
     DifferenceKind.VIRTUAL_SERVER_MISSING: findings_ipvs.IpvsServiceMissing,
     DifferenceKind.ADDRESS_MISSING: findings_ipvs.VipNotOnKubeIpvs0,
     DifferenceKind.WEIGHT_ZERO: findings_ipvs.IpvsWeightZero,
+    DifferenceKind.SET_MEMBER_MISSING: netfilter.IpsetMemberMissing,
     DifferenceKind.CLUSTER_IP_UNLISTED: netfilter.MasqueradeMissing,
 }
 _UNPROGRAMMED = {DifferenceKind.ENTRY_MISSING, DifferenceKind.VIRTUAL_SERVER_MISSING}
 _OUTER = (Via.EXTERNAL_IP.value, Via.LOAD_BALANCER.value)
 _OF_HAIRPINS = (DifferenceKind.HAIRPIN_MASQ_MISSING, DifferenceKind.HAIRPIN_ENTRY_MISSING)
 """Only matter to a pod that reaches itself; stale rules lack them for each new endpoint."""
+_IPVS_SETTINGS = "net.ipv4.vs."
+_COLLECTED_WITH_THEM = "net.ipv4.neigh.default.gc_thresh3"
 _IN_A_MAP = {DifferenceKind.ENTRY_MISSING, DifferenceKind.NODE_PORT_MISSING}
 
 
@@ -48,7 +54,36 @@ def programmed(asked: Asked) -> tuple[Suspicion, ...]:
     """Differences between the API and the rules of the deciding node, for this Service. () for a
     mode that is not compared, and for a node without collected rules."""
     found = sorted(_differences(asked), key=lambda each: each.kind in _OF_HAIRPINS)
-    return tuple(_suspicion(asked, each) for each in found)
+    return (*_no_module(asked), *(_suspicion(asked, each) for each in found))
+
+
+def _no_module(asked: Asked) -> Iterator[Suspicion]:
+    """ipvs mode on a kernel without IPVS: its settings are not there, though others of the same
+    collection are."""
+    machine = asked.cluster.machines.get(asked.node)
+    mode = asked.cluster.facts.proxy_mode
+    if mode.value is not ProxyMode.IPVS or machine is None:
+        return
+    settings, table = machine.host.sysctls, machine.host.ipvs
+    missing = not any(name.startswith(_IPVS_SETTINGS) for name in settings)
+    if not missing or _COLLECTED_WITH_THEM not in settings or table.servers:
+        return
+    yield node.KernelModuleMissing.suspect(
+        where=Where("node", asked.node),
+        direction=Direction.FORWARD,
+        message=f"kube-proxy is to use IPVS, and the kernel of node {asked.node} has not loaded it",
+        evidence=(
+            Evidence(mode.source, f"mode: {mode.value.value}"),
+            Evidence(f"sysctl on node/{asked.node}", f"no setting {_IPVS_SETTINGS}*"),
+        ),
+        blocking=_fails(asked),
+        why="without ip_vs kube-proxy ends, or falls back to iptables mode",
+        fix="modprobe -a ip_vs ip_vs_rr nf_conntrack   # and restart kube-proxy on the node",
+    )
+
+
+def _fails(asked: Asked) -> bool:
+    return any(row.result is not Result.OK for row in asked.settled.rows)
 
 
 def _differences(asked: Asked) -> tuple[Difference, ...]:
@@ -101,13 +136,12 @@ def _suspicion(asked: Asked, found: Difference) -> Suspicion:
         finding = service.ExternalipUnprogrammed
     if mode is ProxyMode.IPVS and found.kind is DifferenceKind.ENDPOINT_MISSING:
         finding = findings_ipvs.IpvsRealServerMissing
-    fails = any(row.result is not Result.OK for row in asked.settled.rows)
     return finding.suspect(
         where=Where("node", asked.node),
         direction=Direction.FORWARD,
         message=f"kube-proxy's rules on node {asked.node} differ from the API: {found.message}",
         evidence=found.evidence,
-        blocking=fails,
+        blocking=_fails(asked),
         why=f"{found.kind.value}: {found.chain}" if found.chain else found.kind.value,
         fix=f"restart kube-proxy on {asked.node}: it writes all of its rules anew",
     )

@@ -1,33 +1,73 @@
-"""The pod of a CNI's agent on a node."""
+"""The pods on a node of what its network needs: the CNI's agent and kube-proxy."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from skoop.findings.base import Finding
+from skoop.findings.node import NodeAgentDown
+from skoop.findings.service import ProxyNotRunning
 from skoop.findings.veth import CniAgentNotReady
+from skoop.model.kube import Pod, Workload
 from skoop.model.trace import Evidence
 from skoop.plugin.base import Expectation
 from skoop.plugin.checks.base import expect
 from skoop.plugin.site import Site
 
+_PROXY = "kube-proxy"
+
 
 def agents(site: Site, word: str, cni: str) -> Iterator[Expectation]:
-    """DaemonSets with `word` in their name whose pod on this node is not ready."""
+    """DaemonSets with `word` in their name that have no ready pod on this node."""
     for workload in site.view.inventory.daemon_sets:
-        if word not in workload.name or not workload.desired:
-            continue
-        pods = [
-            pod
-            for pod in site.view.inventory.pods_on_node(site.node)
-            if pod.namespace == workload.namespace
-            and pod.owner.kind == "DaemonSet"
-            and pod.owner.name == workload.name
-        ]
-        ready = [pod for pod in pods if pod.ready and not pod.terminating]
-        if pods and not ready:
-            yield expect(
-                CniAgentNotReady,
-                site.host,
-                f"{cni} is not ready on node {site.node} (pod {pods[0].namespace}/{pods[0].name})",
-                Evidence(f"pod {pods[0].namespace}/{pods[0].name}", f"phase {pods[0].phase}"),
-            )
+        if word in workload.name:
+            yield from _agent(site, workload, cni, CniAgentNotReady)
+
+
+def proxy_agent(site: Site) -> Iterator[Expectation]:
+    """kube-proxy, where a DaemonSet runs it."""
+    for workload in site.view.inventory.daemon_sets:
+        if workload.name == _PROXY:
+            yield from _agent(site, workload, _PROXY, ProxyNotRunning)
+
+
+def _agent(
+    site: Site, workload: Workload, who: str, unready: type[Finding]
+) -> Iterator[Expectation]:
+    own = [pod for pod in _pods_of(site, workload) if pod.node == site.node]
+    if own and not any(pod.ready and not pod.terminating for pod in own):
+        name = f"{own[0].namespace}/{own[0].name}"
+        yield expect(
+            unready,
+            site.host,
+            f"{who} is not ready on node {site.node} (pod {name})",
+            Evidence(f"pod {name}", f"phase {own[0].phase}"),
+        )
+    if not own and _is_everywhere(site, workload):
+        name = f"{workload.namespace}/{workload.name}"
+        count = len(site.view.inventory.nodes)
+        yield expect(
+            NodeAgentDown,
+            site.host,
+            f"DaemonSet {name} has no pod on node {site.node}, so {who} does not run there",
+            Evidence(f"status of DaemonSet {name}", f"desired {workload.desired} on {count} nodes"),
+            Evidence(f"pods of node {site.node}", f"none of DaemonSet {name}"),
+            fix=f"kubectl -n {workload.namespace} describe daemonset {workload.name}",
+        )
+
+
+def _is_everywhere(site: Site, workload: Workload) -> bool:
+    """Whether it is meant for every node and runs on another one; its pods may not have been
+    collected at all."""
+    everywhere = workload.desired >= len(site.view.inventory.nodes)
+    return everywhere and site.api is not None and bool(_pods_of(site, workload))
+
+
+def _pods_of(site: Site, workload: Workload) -> list[Pod]:
+    return [
+        pod
+        for pod in site.view.inventory.pods
+        if pod.namespace == workload.namespace
+        and pod.owner.kind == "DaemonSet"
+        and pod.owner.name == workload.name
+    ]

@@ -12,7 +12,9 @@ from skoop.model.kube import Address
 from skoop.model.packet import Proto
 from skoop.model.trace import Evidence
 from skoop.netstack.ipvs.table import IpvsTable, RealServer, VirtualServer
+from skoop.netstack.netfilter import Membership
 from skoop.service.difference import Difference, DifferenceKind
+from skoop.service.ipvs.sets import missing
 from skoop.service.plan import PortPlan
 from skoop.service.view import ServiceEndpoint, Via
 
@@ -23,13 +25,14 @@ _PROTOCOLS = {"tcp": Proto.TCP, "udp": Proto.UDP, "sctp": Proto.SCTP}
 
 
 class Written(Struct, frozen=True, kw_only=True):
-    """What is there: the table, the addresses of kube-ipvs0, and the settings. `source` names the
-    node in evidence."""
+    """What is there: the table, the addresses of kube-ipvs0, the settings, and the ipsets as far as
+    known. `source` names the node in evidence."""
 
     source: str
     table: IpvsTable
     device_addresses: frozenset[Address]
     sysctls: Mapping[str, str]
+    sets: Mapping[str, Membership] = {}
 
 
 def audit(expected: Iterable[PortPlan], written: Written) -> tuple[Difference, ...]:
@@ -69,6 +72,18 @@ def _port(plan: PortPlan, written: Written) -> Iterator[Difference]:
         for address in plan.node_port_ips:
             what = f"NodePort {with_port(format_ip(*address), plan.port.node_port)} of {plan.name}"
             yield from _server(plan, written, address, plan.port.node_port, external, what)
+    yield from _members(plan, written)
+
+
+def _members(plan: PortPlan, written: Written) -> Iterator[Difference]:
+    for member in missing(plan, _PROTOCOLS[plan.protocol], written.sets):
+        kind = DifferenceKind.SET_MEMBER_MISSING
+        if member.hairpin:
+            kind = DifferenceKind.HAIRPIN_ENTRY_MISSING
+        message = (
+            f"the set {member.set} lacks {member.serves}, so rules that ask it skip its packets"
+        )
+        yield _about(plan, kind, message, written, f"{member.set} has no member {member.text}")
 
 
 def _server(

@@ -19,7 +19,7 @@ from skoop.model.kube import (
 from skoop.model.request import Overrides, Request
 from skoop.netstack.netfilter import Ruleset
 from tests.diagnose.diagnosed import inventory, session
-from tests.diagnose.worlds import B1, K1, change, cluster, with_rules
+from tests.diagnose.worlds import B1, K1, K2, change, cluster, with_rules
 from tests.netstack.builders import iptables, nft
 
 DOOR = 30080
@@ -39,9 +39,14 @@ DNAT = (
 
 
 def asked(
-    *rules: str | Ruleset, port: int = DOOR, dnat: bool = True, mode: str = "ebpf", **settings: str
+    *rules: str | Ruleset,
+    port: int = DOOR,
+    dnat: bool = True,
+    mode: str = "ebpf",
+    to: str = K1,
+    **settings: str,
 ) -> Diagnosis:
-    """Pod b2 of the other node asks node k1 for a port. Its rules are written by hand, so they are
+    """A pod of the other node asks a node for a port. Its rules are written by hand, so they are
     not held against what kube-proxy would write (as for a proxy that is not kube-proxy)."""
     texts = [each for each in rules if isinstance(each, str)]
     others = [each for each in rules if not isinstance(each, str)]
@@ -58,7 +63,7 @@ def asked(
     )  # fmt: skip
     plain = Overrides(network_plugin="kindnet", proxy_mode=mode)
     return session(spaces, full).diagnose(
-        Request(src="pod/t/b2", dst=K1, port=port, overrides=plain)
+        Request(src="pod/t/b2" if to == K1 else "pod/t/a1", dst=to, port=port, overrides=plain)
     )
 
 
@@ -80,6 +85,12 @@ def test_a_rule_about_the_port(rule: str | Ruleset) -> None:
     assert (first.name, first.where.name, first.blocking) == ("nodeport-blocked", "k1", True)
     assert first.evidence[0].text == f"nodePort: {DOOR}"
     assert "t/web" in first.message
+
+
+def test_the_clients_node_may_stop_it_too() -> None:
+    rule = f"-t raw -A PREROUTING -p tcp -m tcp --dport {DOOR} -j DROP"
+    made = asked(rule, to=K2)
+    assert (made.suspicions[0].name, made.suspicions[0].where.name) == ("nodeport-blocked", "k1")
 
 
 OTHERS: dict[str, tuple[str | Ruleset, str]] = {

@@ -102,3 +102,56 @@ def test_an_address_that_is_not_on_kube_ipvs0(snapshot: Snapshot) -> None:
                    if each.startswith("ip ") and each.endswith("addr"))  # fmt: skip
     broken = _broken(snapshot, command, lambda text: text.replace(f'"{ip}"', '"198.51.100.7"'))
     assert "vip-not-on-kube-ipvs0" in _names(_ask(broken, name, pod))
+
+
+SETS = "ipset save"
+
+
+def _without_member(snapshot: Snapshot, set_name: str, start: str) -> Snapshot:
+    line = re.compile(rf"^add {set_name} {re.escape(start)}[,:].*\n", re.MULTILINE)
+    assert any(
+        line.search(document.namespaces[0].outputs[SETS].stdout)
+        for document in snapshot.nodes.values()
+    )
+    return _broken(snapshot, SETS, lambda text: line.sub("", text))
+
+
+def test_a_set_that_lacks_the_cluster_ip(snapshot: Snapshot) -> None:
+    """The node rejects what is for an IPVS address in none of its sets (KUBE-IPVS-FILTER)."""
+    name, word, pod = _web(snapshot)
+    ip = ".".join(str(int(word[n : n + 2], 16)) for n in range(0, 8, 2))
+    found = _ask(_without_member(snapshot, "KUBE-CLUSTER-IP", ip), name, pod)
+    first = found.suspicions[0]
+    assert (first.name, first.blocking) == ("ipset-member-missing", True)
+    assert f"{ip}:80, tcp" in first.evidence[0].text
+
+
+def test_a_set_that_lacks_a_pods_way_to_itself(snapshot: Snapshot) -> None:
+    name, _, pod = _web(snapshot)
+    text = next(iter(snapshot.nodes.values())).namespaces[0].outputs[SETS].stdout
+    start = re.search(r"^add KUBE-LOOP-BACK ([\d.]+),", text, re.MULTILINE)
+    if start is None:
+        pytest.skip("no local endpoint on the first node")
+    broken = _without_member(snapshot, "KUBE-LOOP-BACK", start[1])
+    assert "ipset-member-missing" not in _names(_ask(broken, name, pod))
+
+
+def test_sets_that_are_as_they_should_be(snapshot: Snapshot) -> None:
+    name, _, pod = _web(snapshot)
+    assert not {"ipset-member-missing", "kernel-module-missing"} & _names(_ask(snapshot, name, pod))
+
+
+def test_a_kernel_without_ipvs(snapshot: Snapshot) -> None:
+    name, _, pod = _web(snapshot)
+    nodes = {}
+    for node, document in snapshot.nodes.items():
+        host, *pods = document.namespaces
+        outputs = {key: each for key, each in host.outputs.items() if "ip_vs" not in key}
+        lines = [each for each in outputs["sysctl"].stdout.splitlines() if ".vs." not in each]
+        lines.append("net.ipv4.neigh.default.gc_thresh3 = 1024")
+        outputs["sysctl"] = replace(outputs["sysctl"], stdout="\n".join(lines))
+        nodes[node] = replace(document, namespaces=(replace(host, outputs=outputs), *pods))
+    found = _ask(replace(snapshot, nodes=nodes), name, pod)
+    (told,) = [each for each in found.suspicions if each.name == "kernel-module-missing"]
+    assert told.where.kind == "node"
+    assert "net.ipv4.vs." in told.evidence[1].text

@@ -5,7 +5,15 @@ from __future__ import annotations
 import msgspec
 
 from tests.lab.faults.base import Fault, Target, at, dual, fault, has_mate
-from tests.lab.topology import CLUSTER_CIDR, SERVICE_CIDR, Cluster, Listener, with_pod
+from tests.lab.topology import (
+    CLUSTER_CIDR,
+    NODE_PORT,
+    SERVICE_CIDR,
+    Cluster,
+    HostPort,
+    Listener,
+    with_pod,
+)
 
 
 def _listeners(cluster: Cluster, target: Target, listeners: tuple[Listener, ...]) -> Cluster:
@@ -45,6 +53,12 @@ def _twins(cluster: Cluster, target: Target) -> Cluster:
     )
     shared = with_pod(cluster, msgspec.structs.replace(mate, ip=pod.ip))
     return msgspec.structs.replace(shared, services=listed)
+
+
+def _kubelets_port(cluster: Cluster, target: Target) -> Cluster:
+    """The pod is given a port of the node that a process of the node listens on."""
+    pod = cluster.pod(target.pod)
+    return with_pod(cluster, msgspec.structs.replace(pod, host_ports=(HostPort(NODE_PORT, 81),)))
 
 
 FAULTS: tuple[Fault, ...] = (
@@ -203,6 +217,7 @@ FAULTS: tuple[Fault, ...] = (
         unmodelled=True,
         also=("nothing-listening", "wrong-protocol-listener"),
     ),
+    fault("host-port-of-the-node", "hostport-conflict", reshape=_kubelets_port),
     fault(
         "pod-mates-address",
         "address-conflict",
