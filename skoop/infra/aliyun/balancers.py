@@ -15,13 +15,15 @@ from msgspec.structs import replace
 from skoop.infra.aliyun.client import actions as a
 from skoop.infra.aliyun.decode import balancer as decode
 from skoop.infra.aliyun.decode.values import Item, items, number, text, values
-from skoop.infra.aliyun.load import V2, Place
+from skoop.infra.aliyun.load import V2, Place, V2Actions
 from skoop.infra.aliyun.record import Question, chunks, numbered
 from skoop.infra.resources import Listener, LoadBalancer, Resource, ServerGroup, Subnet
 from skoop.model.address import Prefix
 
 _LISTENERS_OF = 10
 """DescribeLoadBalancerListeners takes at most 10 balancers."""
+_GROUPS_OF = 20
+"""ListServerGroups takes at most 20 ids."""
 R = TypeVar("R", bound=Resource)
 
 
@@ -157,41 +159,22 @@ def _classic_group(place: Place, item: Item, listener: Item) -> ServerGroup | No
 
 def v2(place: Place, flavour: str, listed: Sequence[Item], subnets: Sequence[Subnet]) -> Balancers:
     """Everything about these network or application load balancers, in three rounds."""
-    _, listeners_of, groups_of, servers_of, health_of = V2[flavour]
     if flavour == "alb":
         listed = _with_addresses(place, listed)
     ids = [text(each, "LoadBalancerId") for each in listed]
     if not ids:
         return Balancers()
-    listeners = place.found(place.question(listeners_of, **numbered("LoadBalancerIds", ids)))
-    wanted = tuple(dict.fromkeys(filter(None, map(decode.v2_group_of, listeners))))
-    asked = [
-        place.question(groups_of, **numbered("ServerGroupIds", some)) for some in chunks(wanted, 20)
-    ]
-    servers = {each: place.question(servers_of, ServerGroupId=each) for each in wanted}
-    health = {
-        text(each, "ListenerId"): place.question(health_of, ListenerId=text(each, "ListenerId"))
-        for each in listeners
-    }
-    place.memory.prefetch([*asked, *servers.values(), *health.values()])
-    known = {text(each, "ServerGroupId"): each for each in place.every(asked)}
+    actions = V2[flavour]
+    listeners = place.found(place.question(actions.listeners, **numbered("LoadBalancerIds", ids)))
+    known = _v2_groups(place, actions, listeners)
     groups = _Groups()
     made: dict[str, list[Listener]] = {each: [] for each in ids}
     for each in listeners:
-        id_, listener = decode.v2_group_of(each), text(each, "ListenerId")
+        id_ = decode.v2_group_of(each)
         check = decode.v2_check(known.get(id_, {}))
         if id_ in known:
-            held = items(place.gone(servers[id_], id_) or {}, *servers_of.items)
-            rows = items(place.gone(health[listener], listener) or {}, *health_of.items)
-            group = decode.v2_group(
-                known[id_],
-                held,
-                decode.v2_health(rows, held),
-                flavour=flavour,
-                region=place.region,
-                owner=place.account,
-            )
-            id_ = groups.add(group, listener)
+            group = _v2_group(place, flavour, known[id_], each)
+            id_ = groups.add(group, text(each, "ListenerId"))
         made.setdefault(text(each, "LoadBalancerId"), []).append(
             decode.v2_listener(each, id_, check)
         )
@@ -207,6 +190,40 @@ def v2(place: Place, flavour: str, listed: Sequence[Item], subnets: Sequence[Sub
         for each in listed
     )
     return Balancers(balancers, tuple(groups.found.values()))
+
+
+def _v2_groups(place: Place, actions: V2Actions, listeners: Sequence[Item]) -> dict[str, Item]:
+    """The server groups of the listeners by id; their servers and health are asked for in the same
+    round and remembered."""
+    wanted = tuple(dict.fromkeys(filter(None, map(decode.v2_group_of, listeners))))
+    asked = [
+        place.question(actions.groups, **numbered("ServerGroupIds", some))
+        for some in chunks(wanted, _GROUPS_OF)
+    ]
+    servers = [place.question(actions.servers, ServerGroupId=each) for each in wanted]
+    health = [
+        place.question(actions.health, ListenerId=text(each, "ListenerId")) for each in listeners
+    ]
+    place.memory.prefetch([*asked, *servers, *health])
+    return {text(each, "ServerGroupId"): each for each in place.every(asked)}
+
+
+def _v2_group(place: Place, flavour: str, item: Item, listener: Item) -> ServerGroup:
+    """A group as a listener sees it."""
+    actions = V2[flavour]
+    group, by = text(item, "ServerGroupId"), text(listener, "ListenerId")
+    servers = place.gone(place.question(actions.servers, ServerGroupId=group), group)
+    health = place.gone(place.question(actions.health, ListenerId=by), by)
+    held = items(servers or {}, *actions.servers.items)
+    rows = items(health or {}, *actions.health.items)
+    return decode.v2_group(
+        item,
+        held,
+        decode.v2_health(rows, held),
+        flavour=flavour,
+        region=place.region,
+        owner=place.account,
+    )
 
 
 def _with_addresses(place: Place, listed: Sequence[Item]) -> list[Item]:

@@ -7,6 +7,7 @@ on each other are asked at once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -296,11 +297,22 @@ def eips(place: Place, questions: Sequence[Question]) -> tuple[Eip, ...]:
 
 # --- load balancers -----------------------------------------------------------------------------
 
-V2: Mapping[str, tuple[a.Action, a.Action, a.Action, a.Action, a.Action]] = {
-    "nlb": (a.NLBS, a.NLB_LISTENERS, a.NLB_GROUPS, a.NLB_SERVERS, a.NLB_HEALTH),
-    "alb": (a.ALBS, a.ALB_LISTENERS, a.ALB_GROUPS, a.ALB_SERVERS, a.ALB_HEALTH),
+
+class V2Actions(NamedTuple):
+    """How balancers of a flavour are asked for, and what belongs to them."""
+
+    balancers: a.Action
+    listeners: a.Action
+    groups: a.Action
+    servers: a.Action
+    health: a.Action
+
+
+V2: Mapping[str, V2Actions] = {
+    "nlb": V2Actions(a.NLBS, a.NLB_LISTENERS, a.NLB_GROUPS, a.NLB_SERVERS, a.NLB_HEALTH),
+    "alb": V2Actions(a.ALBS, a.ALB_LISTENERS, a.ALB_GROUPS, a.ALB_SERVERS, a.ALB_HEALTH),
 }
-"""By flavour: how balancers, listeners, groups, servers and health are asked for."""
+"""By flavour."""
 
 
 def clb_question(place: Place, id_: str = "", at: str = "") -> Question:
@@ -315,4 +327,4 @@ def v2_question(
     parameters = {**numbered("LoadBalancerIds", ids), "DNSName": dns}
     if vpc:
         parameters["VpcIds.1"] = vpc
-    return place.question(V2[flavour][0], **parameters)
+    return place.question(V2[flavour].balancers, **parameters)
