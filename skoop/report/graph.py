@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from skoop.report.document import PathNodeDoc, ResultDoc
+from skoop.report.document import ResultDoc, WhereDoc
 from skoop.report.lanes import (
     Lane,
     Leg,
@@ -32,13 +32,14 @@ _CONTENT = ("ok", "unknown")
 class Node(Struct, frozen=True):
     """`key` is a name every graph language takes ("n0"); `kind` is that of a path node, or `STOP`;
     `ids` are the path nodes it stands for; `lines` are for people; `blamed` tells that a blocking
-    suspicion is about it."""
+    suspicion is about it. `names` are those by which suspicions mean it."""
 
     key: str
     kind: str
     ids: tuple[str, ...]
     lines: tuple[str, ...]
     blamed: bool
+    names: tuple[str, ...] = ()
 
 
 class Edge(Struct, frozen=True):
@@ -94,6 +95,13 @@ class _Drawer:
         self._nodes: dict[object, Node] = {}
         self._edges: dict[_EdgeKey, dict[_Use, None]] = {}
         self._ends: list[Edge] = []
+        self._stuck = {
+            node
+            for lane in lanes(result)
+            for leg in lane.legs
+            if leg.stations and not leg.is_good
+            for node in leg.stations[-1].nodes
+        }
 
     def draw(self) -> Drawing:
         for number, lane in enumerate(lanes(self._result)):
@@ -138,11 +146,12 @@ class _Drawer:
 
     def _station(self, ids: tuple[str, ...]) -> str:
         if ids not in self._nodes:
-            causes = dict.fromkeys(
-                one.name
+            about = [
+                one
                 for one in self._result.suspicions
-                if one.blocking and any(_is_about(one.node.name, self._names[each]) for each in ids)
-            )
+                if any(self._is_about(one.node, each) for each in ids)
+            ]
+            causes = dict.fromkeys(one.name for one in about if one.blocking)
             said = [place(ids, self._names), address(ids, self._names), *causes]
             self._nodes[ids] = Node(
                 key=f"n{len(self._nodes)}",
@@ -150,8 +159,20 @@ class _Drawer:
                 ids=ids,
                 lines=tuple(clean(line) for line in said if line),
                 blamed=bool(causes),
+                names=tuple(dict.fromkeys(one.node.name for one in about)),
             )
         return self._nodes[ids].key
+
+    def _is_about(self, where: WhereDoc, id_: str) -> bool:
+        """Whether a suspicion's place is a node of the path. A part of a cloud's device is; what is
+        no device (a security group) shows where it stopped a packet."""
+        if where.name in (id_, full_name(self._names[id_])):
+            return True
+        if where.kind != "cloud" or self._names[id_].kind != "cloud":
+            return False
+        met = [each for each, node in self._names.items() if node.kind == "cloud"]
+        holders = [each for each in met if where.name == each or where.name.startswith(f"{each}/")]
+        return id_ in holders if holders else id_ in self._stuck
 
     def _stop(self, number: int, lane: Lane, leg: Leg, why: str) -> None:
         last = self._station(leg.stations[-1].nodes)
@@ -171,10 +192,6 @@ class _Drawer:
         self._ends.append(
             Edge(last, node.key, (number,), back=back, translations=leg.stations[-1].translations)
         )
-
-
-def _is_about(name: str, node: PathNodeDoc) -> bool:
-    return name in (node.id, full_name(node))
 
 
 def _edge(key: _EdgeKey, uses: list[_Use]) -> Edge:

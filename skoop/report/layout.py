@@ -147,7 +147,7 @@ def _without_cycles(children: dict[str, list[str]], drawn: Drawing) -> dict[str,
 
 
 def _wrapped(lines: tuple[str, ...]) -> tuple[str, ...]:
-    """Long names are cut anywhere: they are single words."""
-    return tuple(
-        part for line in lines for part in textwrap.wrap(line, _MAX_TEXT, break_on_hyphens=True)
-    )
+    """At spaces; names that are too long by themselves at a hyphen, or else anywhere."""
+    whole = textwrap.TextWrapper(_MAX_TEXT, break_on_hyphens=False, break_long_words=False)
+    cut = textwrap.TextWrapper(_MAX_TEXT, break_on_hyphens=True)
+    return tuple(part for line in lines for one in whole.wrap(line) for part in cut.wrap(one))

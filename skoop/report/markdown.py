@@ -45,7 +45,7 @@ def _cause(number: int, one: SuspicionDoc) -> str:
         _text(one.message),
     ]
     if one.why:
-        parts.append(_text(one.why))
+        parts.append(f"Why it matters: {_text(one.why)}")
     for evidence in one.evidence:
         parts += [f"{_text(evidence.source)}:", _block(evidence.text)]
     parts += _fix(one.fix)

@@ -13,15 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from skoop.cli.plugged import Asked
-from skoop.cli.query import CloudQuestion, State, open_session
 from skoop.demo import demos
-from skoop.provider.registry import Registry
 from skoop.report import FORMATS, render
-from skoop.report.convert import to_document
 from skoop.report.document import ResultDoc
 from skoop.report.options import Detail, RenderOptions
 from tests.demo.conftest import GOLDEN
+from tests.demo.telling import told
 
 DIGESTS = GOLDEN / "digests.json"
 LONG = ("json", "html")
@@ -31,12 +28,7 @@ OPTIONS = RenderOptions(detail=Detail.VERBOSE)
 
 @pytest.fixture(scope="module")
 def results() -> dict[str, ResultDoc]:
-    found = {}
-    cloud = CloudQuestion("auto", Asked(Registry.of(), {}))
-    for demo in demos():
-        with open_session(State(demo=demo.name), cloud) as session:
-            found[demo.name] = to_document(cloud.shown(session.diagnose(demo.request())))
-    return found
+    return {demo.name: told(demo) for demo in demos()}
 
 
 @pytest.mark.parametrize("form", READ)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pytest
 
-from skoop.demo import Demo, demos
+from skoop.demo import demos
 from skoop.findings.netfilter import FilterDrop
 from skoop.findings.overlay import FdbMissing
 from skoop.findings.policy import CniNotEnforcing
@@ -28,10 +28,9 @@ from skoop.model.diagnosis import (
 from skoop.model.disposition import Direction, Disposition, Result, Verdict
 from skoop.model.packet import EPHEMERAL, Packet, Proto
 from skoop.model.trace import Evidence, Hop, Step, StepKind, Trace
-from skoop.network.session import Session
 from skoop.report.convert import to_document
 from skoop.report.document import ResultDoc
-from skoop.snapshot import load
+from tests.demo.telling import told
 
 GOLDEN = Path(__file__).parent / "golden"
 WEB, VIP, API1, API2 = "10.244.0.5", "10.96.0.20", "10.244.1.7", "10.244.0.9"
@@ -305,9 +304,4 @@ def golden() -> Golden:
 @pytest.fixture(scope="session")
 def demo_results() -> dict[str, ResultDoc]:
     """What each demo tells."""
-    return {one.name: to_document(_told(one)) for one in demos()}
-
-
-def _told(demo: Demo) -> Diagnosis:
-    with demo.path() as path:
-        return Session.open(load(path)).diagnose(demo.request())
+    return {one.name: told(one) for one in demos()}

@@ -73,10 +73,16 @@
     cy.fit(undefined, MARGIN);
     if (cy.zoom() >= LEGIBLE) return;
     cy.zoom(LEGIBLE);
-    const first = cy.nodes("[?blamed]")[0] || cy.nodes()[0];
-    cy.center(first);
-    const top = MARGIN - box.y1 * LEGIBLE;
-    if (downwards && first.position().y * LEGIBLE < cy.height() / 2) cy.pan({ x: cy.pan().x, y: top });
+    cy.center(cy.nodes("[?blamed]")[0] || cy.nodes()[0]);
+    // No room is left empty on one side while the drawing goes on at the other.
+    const within = (pan, low, high, size) => {
+      const first = MARGIN - low * LEGIBLE, last = size - MARGIN - high * LEGIBLE;
+      return last > first ? (first + last) / 2 : Math.min(first, Math.max(pan, last));
+    };
+    cy.pan({
+      x: within(cy.pan().x, box.x1, box.x2, cy.width()),
+      y: within(cy.pan().y, box.y1, box.y2, cy.height()),
+    });
   }
   fit();
 
@@ -137,7 +143,7 @@
       const hops = at.flatMap((each) => copies(`#steps [data-node="${each}"]`));
       const list = document.createElement("ul");
       list.append(...hops);
-      show(one.data("label").replaceAll("\n", " "), hops.length ? [list] : []);
+      show(one.data("title"), hops.length ? [list] : []);
     } else {
       const ends = [one.source(), one.target()].map((end) => end.data("label").split("\n")[0]);
       show(ends.join(" \u2192 "), copies(`#packets [data-edge="${key}"]`));
@@ -149,7 +155,7 @@
     const button = document.createElement("button");
     button.type = "button";
     button.dataset.key = node.key;
-    button.textContent = node.label.split("\n").slice(0, 2).join(" ");
+    button.textContent = node.title;
     button.className = node.kind === "stop" ? "broken" : "";
     button.setAttribute("aria-pressed", "false");
     button.addEventListener("click", () => choose(node.key));
@@ -165,7 +171,7 @@
   });
   for (const link of document.querySelectorAll("[data-goto]"))
     link.addEventListener("click", () => {
-      const node = data.nodes.find((one) => one.label.replaceAll("\n", "").includes(link.dataset.goto));
+      const node = data.nodes.find((one) => one.names.includes(link.dataset.goto));
       if (!node) return;
       choose(node.key);
       $("path").scrollIntoView();

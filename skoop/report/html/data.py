@@ -13,11 +13,13 @@ from skoop.report.words import share
 
 
 class NodeData(Struct, frozen=True):
-    """A box; places and sizes in px."""
+    """A box; places and sizes in px. `title` is for lists, `names` are its suspicions' places."""
 
     key: str
     kind: str
     label: str
+    title: str
+    names: tuple[str, ...]
     blamed: bool
     x: float
     y: float
@@ -72,6 +74,8 @@ def _node(box: Box) -> NodeData:
         key=box.node.key,
         kind=box.node.kind,
         label="\n".join(box.lines),
+        title=" ".join(box.node.lines[:2]),
+        names=box.node.names,
         blamed=box.node.blamed,
         x=round(box.x, 1),
         y=round(box.y, 1),

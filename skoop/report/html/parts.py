@@ -39,7 +39,7 @@ def causes(result: ResultDoc) -> str:
 def _cause(number: int, one: SuspicionDoc) -> str:
     effect = "stops this traffic" if one.blocking else "does not stop this traffic"
     opened = " open" if number == 1 else ""
-    why = f"<p>{text(one.why)}</p>" if one.why else ""
+    why = f"<p><b>Why it matters:</b> {text(one.why)}</p>" if one.why else ""
     fix = f"<h4>Suggested</h4>{_prose(one.fix)}" if one.fix else ""
     return (
         f'<article class="cause {text(one.level)}{" blocking" if one.blocking else ""}" '
