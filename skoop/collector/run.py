@@ -33,14 +33,14 @@ from skoop.snapshot import NodeDocument
 Result = NodeDocument | NodeFailure | BaseException
 _Pods = tuple[PodOnNode, ...]
 _SLICE = 0.25
-"""Seconds."""
+"""Seconds for which a result is awaited before signals are let in."""
 _NO_IMAGE = (
     "no image on it is known to have sh, iproute2 and iptables; name one with --collector-image"
 )
 
 
 class Run:
-    """Has an id of its own, and makes no pod once `clean_up` has begun."""
+    """One collection. Its pods carry an id of its own; none is made once `clean_up` has begun."""
 
     def __init__(
         self,
@@ -95,6 +95,7 @@ class Run:
         self._board.stop()
 
     def _work(self) -> None:
+        """A thread: node after node, until none is left or the run ends."""
         while True:
             try:
                 node = self._nodes.get_nowait()
@@ -113,6 +114,7 @@ class Run:
                         self._yard.remove(name)
 
     def _collect(self, node: str, made: list[str]) -> NodeDocument | NodeFailure:
+        """One node. The names of pods that are made for it are added to `made`, whatever comes."""
         self._observe(NodeStarted(node))
         known = self._inventory.node(node)
         why = obstacle(node, self._inventory, self._options.node_selector)

@@ -38,6 +38,14 @@ class UnsuitableError(FailedError):
     """The image lacks what the agent needs; another one may do."""
 
 
+class IncompleteError(UnsuitableError):
+    """A document without the pods, because the image cannot enter their namespaces."""
+
+    def __init__(self, document: NodeDocument) -> None:
+        self.document = document
+        super().__init__(f"its image does not do: {_NO_NSENTER}")
+
+
 class Place(Struct, frozen=True):
     """A running container to read from."""
 
@@ -78,23 +86,26 @@ class Visitor:
         self, place: Place, node: str, pods: tuple[PodOnNode, ...], until: float
     ) -> NodeDocument:
         """A node's document by the agent in a running container. What broke on the way is tried
-        once more. Raises FailedError."""
+        once more, as long as time.monotonic() is below `until`. Raises FailedError."""
         self._observe(NodeStage(node, "reading"))
-        for again in (True, False):
-            try:
-                return self._run_agent(place, node, pods, until)
-            except (ExecError, ParseError) as error:
-                lost = isinstance(error, ParseError) or error.again
-                if again and lost and time.monotonic() < until and not self._ended(place.pod):
-                    if isinstance(error, ExecError) and error.unauthorized:
-                        self._client.renew()
-                    continue
-                if any(words in str(error) for words in _NO_SHELL):
-                    raise UnsuitableError(f"its image has no shell: {error}") from None
-                ended = self._ended(place.pod)
-                said = f"reading it failed: {error}" + (f"; {ended}" if ended else "")
-                raise FailedError(said) from None
-        raise AssertionError("unreachable")
+        try:
+            return self._run_agent(place, node, pods, until)
+        except (ExecError, ParseError) as error:
+            lost = isinstance(error, ParseError) or error.again
+            if not lost or time.monotonic() >= until or self._ended(place.pod):
+                raise self._failure(place, error) from None
+            if isinstance(error, ExecError) and error.unauthorized:
+                self._client.renew()
+        try:
+            return self._run_agent(place, node, pods, until)
+        except (ExecError, ParseError) as error:
+            raise self._failure(place, error) from None
+
+    def _failure(self, place: Place, error: ExecError | ParseError) -> FailedError:
+        if any(words in str(error) for words in _NO_SHELL):
+            return UnsuitableError(f"its image has no shell: {error}")
+        ended = self._ended(place.pod)
+        return FailedError(f"reading it failed: {error}" + (f"; {ended}" if ended else ""))
 
     def _run_agent(
         self, place: Place, node: str, pods: tuple[PodOnNode, ...], until: float
@@ -172,14 +183,6 @@ class Visitor:
             return ""
         last = max(events, key=lambda each: (each.type == "Warning", each.when))
         return f"{last.reason}: {' '.join(last.message.split())[:300]}"
-
-
-class IncompleteError(UnsuitableError):
-    """A document without the pods, because the image cannot enter their namespaces."""
-
-    def __init__(self, document: NodeDocument) -> None:
-        self.document = document
-        super().__init__(f"its image does not do: {_NO_NSENTER}")
 
 
 class _Event(Struct, frozen=True, rename="camel"):

@@ -26,6 +26,12 @@ from skoop.model.disposition import Disposition, Result, Verdict
 from skoop.model.packet import EPHEMERAL, Packet, Proto, protocol_name
 from skoop.service.config import ProxyMode
 
+_ANY_ENTRY = (
+    "whatever has the address {address} outside hands packets to any of the nodes, with that "
+    "address as their destination"
+)
+_UNSEEN = (Disposition.LEFT_NETWORK, Disposition.INSUFFICIENT_INFO)
+
 
 class Case(Struct, frozen=True, kw_only=True):
     """A question about two endpoints that have been found. `sport` 0 is any; `size` in bytes."""
@@ -314,10 +320,3 @@ def _out_of_sight(settled: Settled) -> tuple[NotChecked, ...]:
                     f"what follows on {blocker.node}", blocker.stop.detail
                 )
     return tuple(found.values())
-
-
-_ANY_ENTRY = (
-    "whatever has the address {address} outside hands packets to any of the nodes, with that "
-    "address as their destination"
-)
-_UNSEEN = (Disposition.LEFT_NETWORK, Disposition.INSUFFICIENT_INFO)

@@ -19,7 +19,16 @@ from skoop.netstack.walk.input import IPVS_DEVICE
 from skoop.netstack.walk.output import choose_source, output_flow
 
 _HEADERS = {Family.V4: 20, Family.V6: 40}
-_TCP_HEADER = 32
+"""Bytes of an IP header."""
+_TRANSPORT = {Proto.TCP: 32, Proto.UDP: 8, Proto.SCTP: 28}
+"""Bytes of a header with the options that Linux sends (TCP's timestamps; a data chunk's header in
+SCTP); 8 for ICMP."""
+_SYN_HEADER = 40
+IGNORES_ECHO = {
+    Family.V4: "net.ipv4.icmp_echo_ignore_all",
+    Family.V6: "net.ipv6.icmp.echo_ignore_all",
+}
+"""The sysctl that makes a host answer no ping."""
 _SMALL_DATA = 64
 """Payload of the data packets when no size was asked for: a short line each way."""
 
@@ -35,7 +44,7 @@ def first_packet(client: Client, question: Question) -> Packet:
         sport=question.sport,
         dport=question.dport,
         flags=TcpFlag.SYN if question.proto == Proto.TCP else 0,
-        icmp=_echo(question, request=True),
+        icmp=_echo_request(question),
         size=_size(question, payload),
         df=question.proto != Proto.ICMP,
     )
@@ -66,13 +75,14 @@ def fitting(stack: Stack, packet: Packet) -> Packet:
 def data_packet(
     like: Packet, question: Question, client: Client, server: Delivered, limit: int
 ) -> Packet:
-    """A data segment with the addresses of `like`; `limit` is a learned path MTU, 0 for none."""
+    """A data segment with the addresses of `like`; `limit` is a learned path MTU in bytes, 0 for
+    none."""
     size, gso = _segment(question, client, server, limit)
     return replace(like, flags=TcpFlag.ACK | TcpFlag.PSH, size=size, gso=gso)
 
 
 def _segment(question: Question, client: Client, server: Delivered, limit: int) -> tuple[int, bool]:
-    """Size of a data packet, and whether the payload goes as a burst of full segments.
+    """Size of a data packet in bytes, and whether the payload goes as a burst of full segments.
 
     The segment size is the smaller of both ends' MTU, as their MSS options tell each other
     (tcp_current_mss()), or a learned path MTU.
@@ -91,7 +101,7 @@ def _segment(question: Question, client: Client, server: Delivered, limit: int) 
 
 
 def route_mtu(stack: Stack, packet: Packet) -> int:
-    """The MTU a sender uses towards a destination, 0 when it has no route."""
+    """The MTU in bytes that a sender uses towards a destination, 0 when it has no route."""
     found = stack.route(output_flow(packet))
     if not found.nexthops:
         return 0
@@ -144,25 +154,19 @@ def ends_of(packet: Packet) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def _size(question: Question, payload: int) -> int:
-    """Bytes of an IP packet with that payload."""
-    transport = {Proto.TCP: _TCP_HEADER, Proto.UDP: 8, Proto.SCTP: 28}.get(Proto(question.proto), 8)
+    """Bytes of an IP packet with that payload; a TCP packet without one is a SYN."""
+    transport = _TRANSPORT.get(Proto(question.proto), 8)
     if question.proto == Proto.TCP and payload == 0:
-        transport = 40
+        transport = _SYN_HEADER
     return _HEADERS[question.family] + transport + payload
 
 
-def _echo(question: Question, *, request: bool) -> Icmp:
+def _echo_request(question: Question) -> Icmp:
     if question.proto == Proto.ICMP:
-        return Icmp(8 if request else 0, 0)
+        return Icmp(8, 0)
     if question.proto == Proto.ICMPV6:
-        return Icmp(128 if request else 129, 0)
+        return Icmp(128, 0)
     return NO_ICMP
-
-
-IGNORES_ECHO = {
-    Family.V4: "net.ipv4.icmp_echo_ignore_all",
-    Family.V6: "net.ipv6.icmp.echo_ignore_all",
-}
 
 
 def echo_ignored(end: Delivered) -> Ended | None:

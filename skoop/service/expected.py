@@ -93,6 +93,8 @@ def detects_local(config: ProxyConfig, family: Family) -> bool:
 
 
 class _Facts(Struct, frozen=True):
+    """All that decides about a packet to a Service port."""
+
     inventory: Inventory
     asked: Question
     config: ProxyConfig
@@ -203,12 +205,10 @@ def _internal(facts: _Facts) -> ServiceView:
     chosen = facts.usable.local if local_only else facts.usable.cluster
     if facts.ipvs:
         chosen = chosen or facts.usable.cluster
-    if not chosen and facts.ipvs:
-        reason = f"{facts.name} has internalTrafficPolicy Local and no endpoint on this node"
-        return facts.view(Effect.REJECT, reason, local_only=True)
     if not chosen:
         reason = f"{facts.name} has internalTrafficPolicy Local and no endpoint on this node"
-        return facts.view(Effect.DROP, reason, local_only=True)
+        effect = Effect.REJECT if facts.ipvs else Effect.DROP
+        return facts.view(effect, reason, local_only=True)
     detects = detects_local(facts.config, facts.asked.family)
     masqueraded = facts.config.masquerade_all or (detects and not facts.from_pod())
     if facts.ipvs and not detects:  # the node's own packets come from the ClusterIP itself

@@ -42,7 +42,9 @@ def _dimensions(kind: str) -> tuple[Dimension, ...]:
 
 
 class _Set:
-    """A set being read."""
+    """A set being read: for each element, by the part that is looked up and the rest, whether it
+    is an exception ("nomatch"); the prefix lengths that occur in each dimension; of a list:set the
+    names of its members."""
 
     def __init__(self, kind: str, options: dict[str, str]) -> None:
         self.kind = kind
@@ -64,6 +66,7 @@ class _Set:
         return Family.V4 if name == "inet" else Family.V6
 
     def _mask(self, kind: Dimension, options: dict[str, str]) -> int:
+        """What is compared of a value before it is looked up (0: all of it, or by its length)."""
         if kind is Dimension.MARK:
             return number(options["markmask"]) if "markmask" in options else 0xFFFFFFFF
         bits = (self.family or Family.V4).bits

@@ -35,7 +35,9 @@ from skoop.network.cloud.routing import (
 from skoop.network.cloud.view import View
 
 Block = Callable[[Passing, Trouble, float], Passage]
+"""Makes the end of a packet that something stops; the number is the share of connections."""
 _MOST_RETURNS = 4
+"""Translations of one connection that are undone: more than any cloud has in a row."""
 
 
 class Travel:
@@ -43,7 +45,6 @@ class Travel:
     and into a subnet and an interface; or to and from the outside."""
 
     def __init__(self, view: View, block: Block) -> None:
-        """`block` makes the end of a packet that something stops."""
         self.view = view
         self._block = block
 

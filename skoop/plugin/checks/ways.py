@@ -89,8 +89,7 @@ def way_to(site: Site, tables: Tables, wanted: Wanted) -> Iterator[Expectation]:
 
 def _missing(site: Site, wanted: Wanted, instead: Route | None = None) -> Expectation:
     family = wanted.cidr.family
-    inside = wanted.cidr.network + (wanted.cidr.length < family.bits)
-    found = lookup(site.fibs[family], family, inside)
+    found = lookup(site.fibs[family], family, _inside(wanted.cidr))
     catches = found.route if found.kind is not FibKind.NONE else instead
     lines = [route_line(site.host, catches)] if catches else []
     return expect(
@@ -104,6 +103,11 @@ def _missing(site: Site, wanted: Wanted, instead: Route | None = None) -> Expect
         level=wanted.level,
         fix=wanted.command,
     )
+
+
+def _inside(cidr: Prefix) -> int:
+    """An address that a pod there may have: the first one, if there are several."""
+    return cidr.network + (cidr.length < cidr.family.bits)
 
 
 def _wrong(site: Site, wanted: Wanted, actual: Route) -> Expectation:
@@ -165,8 +169,7 @@ def reverse_path(site: Site, cidr: Prefix, entrance: str, peer: str) -> Iterator
     """A peer's packets come in by `entrance` while the way back to its pods is another."""
     if cidr.family is not Family.V4 or not entrance:
         return
-    inside = cidr.network + (cidr.length < cidr.family.bits)
-    found = lookup(site.fibs[cidr.family], cidr.family, inside)
+    found = lookup(site.fibs[cidr.family], cidr.family, _inside(cidr))
     devices = [hop.device for hop in found.nexthops]
     if entrance in devices or found.kind is not FibKind.UNICAST or found.route is None:
         return

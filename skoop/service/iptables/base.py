@@ -9,7 +9,6 @@ from skoop.service.iptables import names
 from skoop.service.iptables.canonical import Canonical, as_canonical, rule
 from skoop.service.iptables.rules import Line, ProxyRules
 
-# (table, built-in chain, chain of kube-proxy, what its absence does)
 _HOOKS = (
     ("nat", "PREROUTING", names.SERVICES, "packets from pods and from outside are not translated"),
     ("nat", "OUTPUT", names.SERVICES, "packets of the node itself are not translated"),
@@ -32,6 +31,7 @@ _HOOKS = (
     ("filter", "INPUT", names.LOCALNET, "packets to 127.0.0.0/8 from elsewhere are not dropped"),
     ("filter", "OUTPUT", names.LOCALNET, "packets to 127.0.0.0/8 are not looked at"),
 )
+"""Table, built-in chain, chain of kube-proxy, and what is wrong without the jump."""
 
 
 def has_rules(rules: ProxyRules) -> bool:
@@ -62,14 +62,13 @@ def audit_base(rules: ProxyRules, family: Family) -> tuple[Difference, ...]:
         )
         for table, chain, target, effect in _HOOKS
         if (table == "nat" or rules.has_chain(table, target))
-        and not _leads_to(rules, table, chain, target)
+        and not _jumping(rules, table, chain, target)
     ]
     found += [*_masquerading(rules), *_accepting(rules)]
     told = {each.chain for each in found}
     return (*found, *(each for each in _conditions(rules, family) if each.chain not in told))
 
 
-# (table, chain) -> rules of kube-proxy that must be just so when they are there at all.
 _NEW = "--ctstate NEW"
 _JUMPS: dict[tuple[str, str], tuple[tuple[str, ...], ...]] = {
     ("nat", "PREROUTING"): ((f"-j {names.SERVICES}",),),
@@ -85,6 +84,8 @@ _JUMPS: dict[tuple[str, str], tuple[tuple[str, ...], ...]] = {
     ),
     ("filter", "OUTPUT"): ((_NEW, f"-j {names.PROXY_FIREWALL}"), (_NEW, f"-j {names.SERVICES}")),
 }  # fmt: skip
+"""By table and chain the jumps of kube-proxy that must be just so when they are there at all: the
+conditions, and last the jump."""
 
 
 def _conditions(rules: ProxyRules, family: Family) -> list[Difference]:
@@ -94,10 +95,11 @@ def _conditions(rules: ProxyRules, family: Family) -> list[Difference]:
     found = []
     for (table, chain), jumps in _JUMPS.items():
         for jump in jumps:
-            lines = _jumping(rules, table, chain, jump[-1])
+            target = jump[-1].removeprefix("-j ")
+            lines = _jumping(rules, table, chain, target)
             wrong = [line for line in lines if as_canonical(line.text) != rule(*jump)]
             if lines and wrong == lines:
-                message = f"{table} {chain} jumps to {jump[-1][3:]} under other conditions"
+                message = f"{table} {chain} jumps to {target} under other conditions"
                 evidence = rules.evidence(table, wrong[0])
                 kind = DifferenceKind.HOOK_MISSING
                 found.append(about_all(kind, chain, message, evidence))
@@ -121,10 +123,11 @@ def _conditions(rules: ProxyRules, family: Family) -> list[Difference]:
     return found
 
 
-def _jumping(rules: ProxyRules, table: str, chain: str, jump: str) -> list[Line]:
+def _jumping(rules: ProxyRules, table: str, chain: str, target: str) -> list[Line]:
+    """KUBE-SERVICES may hold 10,000 rules and is indexed already."""
     indexed = (table, chain) == ("nat", names.SERVICES)
     lines = rules.services.values() if indexed else rules.lines(table, chain)
-    return [line for line in lines if line.target == jump[3:]]
+    return [line for line in lines if line.target == target]
 
 
 def _small_chains(rules: ProxyRules) -> list[tuple[str, str, list[list[Canonical]]]]:
@@ -163,13 +166,6 @@ def _mark(rules: ProxyRules) -> str:
             if option.startswith("! --mark "):
                 return option.removeprefix("! --mark ").partition("/")[0]
     return "0x4000"
-
-
-def _leads_to(rules: ProxyRules, table: str, chain: str, target: str) -> bool:
-    """KUBE-SERVICES may hold 10,000 rules and is indexed already."""
-    indexed = (table, chain) == ("nat", names.SERVICES)
-    lines = rules.services.values() if indexed else rules.lines(table, chain)
-    return any(line.target == target for line in lines)
 
 
 def _masquerading(rules: ProxyRules) -> list[Difference]:
