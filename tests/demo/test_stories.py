@@ -16,7 +16,7 @@ from tests.demo.make_demos import FROM, SERVICES, keeps_pod
 from tests.demo.record import TRUTHS
 from tests.demo.stories import LAB
 from tests.lab.judge import Opinion
-from tests.lab.predict import by_command
+from tests.lab.predict import by_call
 from tests.lab.recorded import Recorded, compare
 from tests.scenarios import corpus, truth
 
@@ -116,7 +116,7 @@ def test_a_demo_foretells_what_was_measured(name: str) -> None:
 def test_a_demo_of_the_lab_foretells_what_the_kernel_answered(name: str) -> None:
     truth_ = msgspec.json.decode((TRUTHS / f"{name}.json").read_bytes(), type=Recorded)
     with find_demo(name).path() as path:
-        cases = compare(truth_, path, by_command)
+        cases = compare(truth_, path, by_call)
     assert not [
         f"{case.query}: real {case.real()}, predicted {case.predicted()}"
         for case in cases

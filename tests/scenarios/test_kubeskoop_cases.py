@@ -24,7 +24,7 @@ from tests.lab.build import build
 from tests.lab.capture import capture
 from tests.lab.judge import Case, Opinion, judge
 from tests.lab.lab import Lab
-from tests.lab.predict import by_command
+from tests.lab.predict import by_call
 from tests.lab.probe import shoot
 from tests.lab.queries import Query, shot
 from tests.lab.round import attempts
@@ -310,7 +310,7 @@ def _played(scenery: Scenery, folder: Path) -> dict[str, Case]:
         shots = [shot(lab, query) for query in queries for _ in range(attempts(cluster, query))]
         hits = iter(shoot(shots, timeout=0.6))
         seen = {q.id: tuple(next(hits) for _ in range(attempts(cluster, q))) for q in queries}
-    answers = by_command(folder, queries)
+    answers = by_call(folder, queries)
     return {
         query.id: judge(cluster, query, tuple(sorted(set(seen[query.id]))), answer)
         for query, answer in zip(queries, answers, strict=True)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.lab import recorded
 from tests.lab.judge import Case, Opinion
-from tests.lab.predict import by_command
+from tests.lab.predict import by_call
 
 FOLDER = Path(__file__).parents[1] / "data" / "calico"
 FIRST = {
@@ -27,7 +27,7 @@ def played(
     name: str = request.param
     folder = tmp_path_factory.mktemp(name)
     found = recorded.load(FOLDER / f"{name}.tar.gz", folder)
-    return name, recorded.compare(found, folder / "snapshot", by_command)
+    return name, recorded.compare(found, folder / "snapshot", by_call)
 
 
 def test_every_recorded_round_is_here() -> None:
