@@ -192,6 +192,18 @@ proxy_mode() {
     printf "%s" "$TEXT"
     mark "rc 0"
 }
+# Filters hang only on these two qdiscs, which few devices have.
+filters() {
+    QDISCS=$("$TC" qdisc show 2>/dev/null)
+    case $QDISCS in *clsact*|*ingress*) ;; *) return ;; esac
+    printf "%s\n" "$QDISCS" | while read -r WORD KIND HANDLE DEV DEVICE REST; do
+        case $KIND in
+            clsact) run "$TC" -j filter show dev "$DEVICE" ingress
+                run "$TC" -j filter show dev "$DEVICE" egress ;;
+            ingress) run "$TC" -j filter show dev "$DEVICE" ingress ;;
+        esac
+    done
+}
 collect() {
     batch "-j -d" link addr "neigh show nud all" "neigh show proxy" nexthop
     LINKS=$OUT
@@ -201,7 +213,7 @@ collect() {
         ""|*\"bridge\"*|*\"vxlan\"*) either bridge -j fdb; either bridge -j -d link ;;
     esac
     case $1 in host) run "$IP" -4 route show table all ;; esac
-    if [ -n "$TC" ]; then run "$TC" -j qdisc; fi
+    if [ -n "$TC" ]; then run "$TC" -j qdisc; filters; fi
     sockets
     sysctls
     firewall

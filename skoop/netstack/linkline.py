@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from skoop.model.address import Family, format_ip
-from skoop.netstack.state import BridgePort, BridgeSettings, IpTunnel, Link, Vxlan
+from skoop.netstack.state import FREE, Action, BridgePort, BridgeSettings, IpTunnel, Link, Vxlan
 
 _PORT_AS_MADE = BridgePort()
 _PORT_SETTINGS = (
@@ -35,8 +35,10 @@ def link_line(link: Link, *, flags: Sequence[str] = (), peer: str = "") -> str:
     name = f"{link.name}@{other}" if other else link.name
     index = f"{link.index}: " if link.index else ""
     line = f"{index}{name}: <{','.join(flags or _flags(link))}> mtu {link.mtu}"
-    if link.tc:
-        line += " xdp" if link.tc == "XDP program" else f" {link.tc}"
+    if link.tc.ingress.action is Action.PROGRAM:
+        line += " xdp"
+    elif link.tc.egress is not FREE:
+        line += f" {link.tc.egress.text}"
     if link.master:
         line += f" master {link.master}"
     line += f" state {link.operstate}"

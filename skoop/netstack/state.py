@@ -74,6 +74,37 @@ class BridgePort(Struct, frozen=True):
     locked: bool = False
 
 
+class Action(Enum):
+    """What is known of a qdisc, filter or program: it lets all pass, it may drop, change or
+    redirect (a program of BPF, or something else that is not modelled), or it drops all."""
+
+    PASSES = "passes"
+    MAY_ACT = "may act"
+    PROGRAM = "program"
+    DROPS = "drops"
+
+
+class Shaping(Struct, frozen=True):
+    """What acts on the packets that go one way through a device; `text` says what it is."""
+
+    action: Action = Action.PASSES
+    text: str = ""
+    raw: str = ""
+
+
+FREE = Shaping()
+
+
+class TrafficControl(Struct, frozen=True):
+    """tc and XDP: on what a device receives, and on what it sends."""
+
+    ingress: Shaping = FREE
+    egress: Shaping = FREE
+
+
+UNSHAPED = TrafficControl()
+
+
 class Link(Struct, frozen=True, kw_only=True):
     """One interface.
 
@@ -82,7 +113,7 @@ class Link(Struct, frozen=True, kw_only=True):
     `peer_index` is the other end's ifindex (0 unknown) in the namespace `peer_nsid` (-1: the same
     namespace; -2: one that has no id here). `master` is the name of the bridge, bond or VRF it
     belongs to. `arp` is false under IFF_NOARP.
-    `tc` tells that a qdisc or a program may act on packets (what, "" for none).
+    `tc` tells what traffic control may do to packets.
     """
 
     index: int
@@ -102,7 +133,7 @@ class Link(Struct, frozen=True, kw_only=True):
     tunnel: IpTunnel | None = None
     bridge: BridgeSettings | None = None
     port: BridgePort | None = None
-    tc: str = ""
+    tc: TrafficControl = UNSHAPED
     raw: str = ""
 
 

@@ -11,7 +11,7 @@ from skoop.diagnose.story import Row
 from skoop.diagnose.verdict import Settled, settle
 from skoop.model.disposition import Disposition, Result, Verdict
 from skoop.netstack.netfilter import Guess, Unknown
-from skoop.netstack.state import Gap
+from skoop.netstack.state import Action, Gap, Shaping, TrafficControl
 from tests.diagnose.worlds import A2, B1, ask, change, cluster, result, with_link, with_rules
 from tests.netstack.builders import iptables, rule
 
@@ -192,7 +192,9 @@ UNMODELLED: dict[str, Any] = {
     "a policy rule with an unknown selector": lambda s: replace(
         s, rules=(*s.rules, rule(10, target="9", unmodelled="flowlabel"))
     ),
-    "tc on the way": with_link("veth1", tc="clsact"),
+    "tc on the way": with_link(
+        "veth1", tc=TrafficControl(ingress=Shaping(Action.MAY_ACT, "qdisc clsact"))
+    ),
     "a bridge that filters VLANs": with_link(
         "cni0", bridge=replace(cluster()["node/k1"].links[2].bridge, vlan_filtering=True)
     ),

@@ -272,6 +272,21 @@ def test_what_decides_nothing_is_dropped() -> None:
     assert address != "10.9.8.7"
 
 
+def test_what_tc_compares_in_hexadecimal_is_taken_out() -> None:
+    command = "tc -j filter show dev eth0 ingress"
+    match = '[{"kind":"u32","options":{"match":{"value":"a090807","mask":"ffffffff","off":16}}}]'
+    dump = NamespaceDump(kind=NamespaceKind.HOST, outputs={command: Output(match)})
+    shared = redact(
+        Snapshot(
+            cluster={"nodes": b'{"items":[{"metadata":{"name":"node-a"}}]}'},
+            nodes={"node-a": NodeDocument(node="node-a", namespaces=(dump,))},
+        )
+    )
+    (document,) = shared.nodes.values()
+    found = json.loads(document.namespaces[0].outputs[command].stdout)
+    assert found[0]["options"]["match"] == {"value": "0", "mask": "0", "off": 16}
+
+
 def test_what_cannot_be_read_cannot_be_redacted() -> None:
     with pytest.raises(SnapshotError, match="cluster/pods"):
         redact(Snapshot(cluster={"pods": b'{"items":["\xff"]}'}))

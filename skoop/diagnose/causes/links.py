@@ -40,6 +40,25 @@ def link_down(setting: Setting) -> Suspicion:
     return setting.suspect(veth.LinkDown, message, fix=fix)
 
 
+def tc_drop(setting: Setting) -> Suspicion:
+    """Reason.TC_DROP: a qdisc or filter that lets nothing through."""
+    stop = setting.blocker.stop
+    message = f"On {setting.place}, {stop.detail}"
+    kind = stop.detail.split()[1] if stop.detail.startswith("qdisc ") else "clsact"
+    where = "clsact" if kind == "clsact" else "root"
+    fix = f"tc qdisc del dev {stop.device} {where}"
+    return setting.suspect(veth.TcDrop, message, fix=fix)
+
+
+def program(setting: Setting) -> Suspicion:
+    """Reason.PROGRAM: what a program does is not known, so nothing is claimed of it."""
+    stop = setting.blocker.stop
+    message = f"On {setting.place}, {stop.detail}; programs of BPF are not simulated"
+    return setting.suspect(
+        veth.BpfProgramUnmodelled, message, fix=f"bpftool net show dev {stop.device}"
+    )
+
+
 def peer_missing(setting: Setting) -> Suspicion:
     """Reason.PEER_MISSING."""
     device = setting.blocker.stop.device

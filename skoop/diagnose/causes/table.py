@@ -33,6 +33,8 @@ _CAUSES: dict[Reason, Callable[[Setting], Suspicion | None]] = {
     Reason.LINK_DOWN: links.link_down,
     Reason.PEER_MISSING: links.peer_missing,
     Reason.LINK_MISSING: links.link_missing,
+    Reason.TC_DROP: links.tc_drop,
+    Reason.PROGRAM: links.program,
     Reason.NEIGHBOUR: links.unresolved,
     Reason.TABLE_FULL: links.table_full,
     Reason.CONTESTED: links.contested,

@@ -8,10 +8,20 @@ from msgspec import Struct
 from skoop.model.address import Family, parse_ip
 from skoop.netstack.dump.jsontext import entries, located, with_line
 from skoop.netstack.linkline import link_line
-from skoop.netstack.state import BridgePort, BridgeSettings, IpTunnel, Link, Vxlan
+from skoop.netstack.state import (
+    FREE,
+    Action,
+    BridgePort,
+    BridgeSettings,
+    IpTunnel,
+    Link,
+    Shaping,
+    TrafficControl,
+    Vxlan,
+)
 
 # A qdisc that never drops a packet by what it is: these queue, shape or schedule.
-_HARMLESS_QDISC = frozenset(
+HARMLESS_QDISC = frozenset(
     [
         "noqueue",
         "noop",
@@ -156,10 +166,14 @@ def _link(link: _Link, index_of: dict[str, int]) -> Link:
 _WITH_DATA = frozenset(_TUNNELS) | {"vxlan", "bridge"}
 
 
-def _tc(link: _Link) -> str:
-    if link.xdp is not msgspec.UNSET:
-        return "XDP program"
-    return "" if link.qdisc in _HARMLESS_QDISC else f"qdisc {link.qdisc}"
+def _tc(link: _Link) -> TrafficControl:
+    """XDP sees what comes in, the root qdisc what goes out."""
+    xdp = link.xdp is not msgspec.UNSET
+    harmless = link.qdisc in HARMLESS_QDISC
+    return TrafficControl(
+        ingress=Shaping(Action.PROGRAM, "an XDP program", "xdp") if xdp else FREE,
+        egress=FREE if harmless else Shaping(Action.MAY_ACT, f"qdisc {link.qdisc}"),
+    )
 
 
 def _vxlan(data: _Data) -> Vxlan:

@@ -22,12 +22,23 @@ from skoop.netstack.dump.nexthops import read_nexthops
 from skoop.netstack.dump.output import Output
 from skoop.netstack.dump.ports import read_ports, with_ports
 from skoop.netstack.dump.procsockets import read_proc_sockets, with_dual
-from skoop.netstack.dump.qdiscs import read_qdiscs, with_qdiscs
+from skoop.netstack.dump.qdiscs import Filters, read_filters, read_qdiscs, with_qdiscs
 from skoop.netstack.dump.routes import read_cached, read_routes, resolved, with_locks
 from skoop.netstack.dump.rules import read_rules
 from skoop.netstack.dump.sockets import merged, read_sockets
 from skoop.netstack.dump.sysctls import read_sysctls
-from skoop.netstack.state import CtTable, FdbEntry, Gap, Link, Namespace, Neighbour, Route, Socket
+from skoop.netstack.state import (
+    CtTable,
+    FdbEntry,
+    Gap,
+    Link,
+    Namespace,
+    Neighbour,
+    Route,
+    Shaping,
+    Socket,
+    TrafficControl,
+)
 
 _T = TypeVar("_T")
 _Reader = Callable[[str, str], _T]
@@ -143,7 +154,27 @@ def _links(reader: _Reading) -> tuple[Link, ...]:
     if any(link.master and link.port is None for link in links):
         for command in ("bridge -j -d link", "bridge -j link"):
             links = with_ports(links, reader.optional("links", command, read_ports) or {})
-    return with_qdiscs(links, reader.optional("links", "tc -j qdisc", read_qdiscs) or {})
+    filters = _filters(reader)
+
+    def read(text: str, source: str) -> Mapping[str, TrafficControl]:
+        return read_qdiscs(text, source, filters)
+
+    return with_qdiscs(links, reader.optional("links", "tc -j qdisc", read) or {})
+
+
+def _filters(reader: _Reading) -> Filters:
+    """`tc -j filter show dev DEV ingress|egress`, of the devices that have a place for them."""
+    found: dict[tuple[str, str], Shaping] = {}
+    for command in reader.outputs:
+        if command.startswith(_FILTER):
+            device, _, way = command.removeprefix(_FILTER).rpartition(" ")
+            shaping = reader.optional("links", command, read_filters)
+            if shaping is not None:
+                found[device, way] = shaping
+    return found
+
+
+_FILTER = "tc -j filter show dev "
 
 
 def _routes(reader: _Reading) -> tuple[Route, ...]:

@@ -28,6 +28,7 @@ from skoop.netstack.walk.events import (
 from skoop.netstack.walk.input import input_flow, receive_ip, route_input
 from skoop.netstack.walk.netfilter import Passage, Passed, run_hook
 from skoop.netstack.walk.sources import validate_source
+from skoop.netstack.walk.tc import through
 
 _PLAIN_PORT = BridgePort()
 
@@ -218,7 +219,7 @@ def leave_by_port(stack: Stack, event: Bridged, port: Link) -> list[Event]:
         branch = event.branch.noting(
             StepKind.BRIDGE, f"{event.bridge.name} sends it to {port.name}"
         )
-        return [Cross(branch, port, event.frame)]
+        return _sent(stack, branch, port, event.frame)
     return _hooks_of_forwarding(stack, event, event.in_port, port)
 
 
@@ -279,8 +280,15 @@ def _post_routing(stack: Stack, event: Bridged, passed: Passed, port: Link) -> l
         opened = after.branch.opened.get(stack.id, ())
         branch = after.branch.remembering(stack.id, remember(opened, after.tracked))
         branch = branch.noting(StepKind.BRIDGE, f"{event.bridge.name} sends it to {port.name}")
-        events.append(Cross(branch, port, replace(event.frame, packet=after.packet)))
+        events += _sent(stack, branch, port, replace(event.frame, packet=after.packet))
     return events
+
+
+def _sent(stack: Stack, branch: Branch, port: Link, frame: Frame) -> list[Event]:
+    return [
+        way if isinstance(way, Stopped) else Cross(way, port, frame)
+        for way in through(stack, port, port.tc.egress, frame.packet, branch)
+    ]
 
 
 def ports_for(stack: Stack, event: Bridged) -> list[Link]:

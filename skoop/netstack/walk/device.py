@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from skoop.model.disposition import Disposition
 from skoop.model.packet import Packet
 from skoop.model.trace import Evidence
-from skoop.netstack.netfilter import Guess, Unknown
 from skoop.netstack.stack import Stack
 from skoop.netstack.state import Link
 from skoop.netstack.walk.bridge import receive_by_port, send_by_bridge
@@ -22,6 +19,7 @@ from skoop.netstack.walk.events import (
     Stopped,
 )
 from skoop.netstack.walk.input import receive_ip
+from skoop.netstack.walk.tc import through
 from skoop.netstack.walk.tunnel import encapsulate
 
 _TUNNELS = ("vxlan", "ipip", "sit", "gre", "ip6tnl", "geneve")
@@ -42,7 +40,7 @@ def receive(stack: Stack, link: Link, frame: Frame, branch: Branch) -> list[Even
     if not link.up:
         return [Stopped(branch, _down(stack, link), frame.packet)]
     events: list[Event] = []
-    for way in _through_tc(stack, link, frame.packet, branch):
+    for way in through(stack, link, link.tc.ingress, frame.packet, branch):
         if isinstance(way, Stopped):
             events.append(way)
         else:
@@ -79,6 +77,16 @@ def transmit(stack: Stack, link: Link, frame: Frame, nexthop: int, branch: Branc
     """A packet whose next hop is known leaves by a device."""
     if not link.up:
         return [Stopped(branch, _down(stack, link), frame.packet)]
+    events: list[Event] = []
+    for way in through(stack, link, link.tc.egress, frame.packet, branch):
+        if isinstance(way, Stopped):
+            events.append(way)
+        else:
+            events += _send(stack, link, frame, nexthop, way)
+    return events
+
+
+def _send(stack: Stack, link: Link, frame: Frame, nexthop: int, branch: Branch) -> list[Event]:
     if link.kind == "bridge":
         return send_by_bridge(stack, link, frame, branch)
     if link.kind in OPAQUE:
@@ -93,31 +101,7 @@ def transmit(stack: Stack, link: Link, frame: Frame, nexthop: int, branch: Branc
             device=link.name,
         )
         return [Stopped(branch, stop, frame.packet)]
-    return [
-        way if isinstance(way, Stopped) else Cross(way, link, frame, nexthop)
-        for way in _through_tc(stack, link, frame.packet, branch)
-    ]
-
-
-def _through_tc(stack: Stack, link: Link, packet: Packet, branch: Branch) -> list[Branch | Stopped]:
-    """A traffic-control program may drop, change or redirect a packet: either it lets it through,
-    or nobody knows what follows."""
-    if not link.tc:
-        return [branch]
-    unknown = Unknown(
-        f"tc on {link.name} of {stack.id}", link.tc, "traffic-control programs are not modelled"
-    )
-    if any(guess.unknown == unknown for guess in branch.guesses):
-        return [branch]
-    passes = replace(branch, guesses=(*branch.guesses, Guess(unknown, matched=False)))
-    acts = replace(branch, guesses=(*branch.guesses, Guess(unknown, matched=True)))
-    stop = Stop(
-        disposition=Disposition.INSUFFICIENT_INFO,
-        reason=Reason.NOT_MODELLED,
-        detail=f"{link.tc} on {link.name} may drop, change or redirect it",
-        device=link.name,
-    )
-    return [passes, Stopped(acts, stop, packet)]
+    return [Cross(branch, link, frame, nexthop)]
 
 
 def _down(stack: Stack, link: Link) -> Stop:

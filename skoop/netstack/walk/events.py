@@ -135,6 +135,8 @@ class Reason(Enum):
     PROTOCOL = "a protocol nothing handles"
     DISABLED_IPV6 = "IPv6 is disabled"
     LOOP = "the packet goes in circles"
+    TC_DROP = "traffic control"
+    PROGRAM = "a program of BPF"
     NOT_MODELLED = "something skoop does not model"
     NOT_COLLECTED = "something that was not collected"
     CHECKSUM = "a checksum that a translation left wrong"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from hashlib import sha256
 
@@ -153,6 +154,10 @@ def _manifest(manifest: Manifest, names: NameMap) -> Manifest:
     return msgspec.structs.replace(manifest, cluster="", left_out=tuple(left_out))
 
 
+_COMPARED = re.compile(r'"(value|mask)":\s*"[0-9a-f]*"')
+"""What u32 filters compare, which may be addresses; no diagnosis reads it."""
+
+
 def _dump(dump: NamespaceDump, names: NameMap, addresses: AddressMap) -> NamespaceDump:
     return msgspec.structs.replace(
         dump,
@@ -172,6 +177,8 @@ def _dump(dump: NamespaceDump, names: NameMap, addresses: AddressMap) -> Namespa
 def _output(command: str, text: str, names: NameMap, addresses: AddressMap) -> str:
     if command.startswith(("/proc/net/tcp", "/proc/net/udp")):
         return replace_hex_addresses(text, addresses)
+    if command.startswith("tc -j filter"):
+        text = _COMPARED.sub(r'"\1":"0"', text)
     if command.startswith(_RULES):
         text = names.in_rules(text)
     return without_marks(replace_addresses(text, addresses))

@@ -46,6 +46,33 @@ FAULTS: tuple[Fault, ...] = (
         at("pod", "ip link set eth0 mtu 900"),
         also=("mtu-pod-exceeds-path", "df-too-big"),
     ),
+    fault(
+        "veth-queue-of-none",
+        "tc-drop",
+        at("node", "tc qdisc add dev {veth} root pfifo limit 0"),
+    ),
+    fault(
+        "pod-queue-of-none",
+        "tc-drop",
+        at("pod", "tc qdisc add dev eth0 root pfifo limit 0"),
+    ),
+    fault(
+        "veth-bpf-drop",
+        "bpf-program-unmodelled",
+        at(
+            "node",
+            "tc qdisc add dev {veth} clsact",
+            # A program that returns TC_ACT_SHOT.
+            "tc filter add dev {veth} ingress bpf da bytecode '1,6 0 0 2,'",
+        ),
+        unmodelled=True,
+    ),
+    fault(
+        "veth-clsact-without-filters",
+        "bpf-program-unmodelled",
+        at("node", "tc qdisc add dev {veth} clsact"),
+        harmless="nothing hangs on it",
+    ),
     fault("bridge-down", "bridge-down", at("node", "ip link set cni0 down")),
     fault("bridge-deleted", "bridge-missing", at("node", "ip link del cni0")),
     fault(

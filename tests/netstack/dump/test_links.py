@@ -11,9 +11,18 @@ from skoop.netstack.dump.fdb import read_fdb
 from skoop.netstack.dump.links import NO_NSID, read_links
 from skoop.netstack.dump.neighbours import read_neighbours
 from skoop.netstack.dump.ports import read_ports, with_ports
-from skoop.netstack.dump.qdiscs import read_qdiscs, with_qdiscs
 from skoop.netstack.dump.sysctls import read_sysctls
-from skoop.netstack.state import BridgePort, BridgeSettings, IpTunnel, Link, Vxlan
+from skoop.netstack.state import (
+    UNSHAPED,
+    Action,
+    BridgePort,
+    BridgeSettings,
+    IpTunnel,
+    Link,
+    Shaping,
+    TrafficControl,
+    Vxlan,
+)
 
 
 def link(**fields: object) -> Link:
@@ -120,21 +129,20 @@ def test_bridge_link_completes_ports() -> None:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"qdisc": "noqueue"}, ""),
-        ({"qdisc": "mq"}, ""),
-        ({"qdisc": "netem"}, "qdisc netem"),
-        ({"qdisc": "htb"}, "qdisc htb"),
-        ({"xdp": {"mode": 1, "prog": {"id": 7}}}, "XDP program"),
+        ({"qdisc": "noqueue"}, UNSHAPED),
+        ({"qdisc": "mq"}, UNSHAPED),
+        (
+            {"qdisc": "netem"},
+            TrafficControl(egress=Shaping(Action.MAY_ACT, "qdisc netem")),
+        ),
+        (
+            {"xdp": {"mode": 1, "prog": {"id": 7}}},
+            TrafficControl(ingress=Shaping(Action.PROGRAM, "an XDP program", "xdp")),
+        ),
     ],
 )
-def test_what_may_act_on_packets(fields: dict[str, object], expected: str) -> None:
+def test_what_may_act_on_packets(fields: dict[str, object], expected: TrafficControl) -> None:
     assert link(**fields).tc == expected
-
-
-def test_tc_tells_of_filter_holders() -> None:
-    text = '[{"kind":"noqueue","handle":"0:","dev":"x","root":true},{"kind":"clsact","dev":"x"}]'
-    (found,) = with_qdiscs((link(),), read_qdiscs(text, "t"))
-    assert found.tc == "qdisc clsact"
 
 
 def test_addresses() -> None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from skoop.model.disposition import Disposition
 from skoop.model.packet import Packet, Proto
 from skoop.netstack.stack import Stack
-from skoop.netstack.state import Gap
+from skoop.netstack.state import Action, Gap, Shaping, TrafficControl
 from skoop.netstack.walk.events import Local, Reason, Resolve, Stopped
 from tests.netstack.builders import ip, iptables, link, packet, rule
 from tests.netstack.walk.rig import ADDRESSES, E0, E1, answer, arrive, only, router, told
@@ -291,10 +291,11 @@ def test_devices_that_are_not_modelled_are_named(kind: str) -> None:
 
 
 def test_a_tc_program_may_do_anything() -> None:
-    made = router(links=(replace(E0, tc="clsact bpf"), E1))
+    program = TrafficControl(ingress=Shaping(Action.PROGRAM, "the BPF program x"))
+    made = router(links=(replace(E0, tc=program), E1))
     events = arrive(made, THROUGH)
     assert {told(event) for event in events} == {"INSUFFICIENT_INFO", "out e1 to 10.0.1.9"}
-    assert all(event.branch.guesses[0].unknown.rule == "clsact bpf" for event in events)
+    assert all(event.branch.guesses[0].unknown.rule == "the BPF program x" for event in events)
 
 
 def test_tproxy_hands_the_packet_to_a_local_port() -> None:
