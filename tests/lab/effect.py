@@ -49,6 +49,7 @@ def flavours(backend: str) -> tuple[Cluster, ...]:
         standard(subnets=(0, 1, 1), iptables=backend),
         standard(backend="host-gw", iptables=backend),
         standard(dual_stack=True, iptables=backend),
+        standard(proxy="nftables", iptables=backend),
         standard(subnets=(0, 0, 1), iptables=backend, calico=Calico("vxlan", cross=True)),
         standard(iptables=backend, calico=Calico()),
     )

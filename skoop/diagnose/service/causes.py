@@ -8,6 +8,7 @@ from skoop.cluster.resolve import Ends
 from skoop.diagnose.cluster import Cluster
 from skoop.diagnose.question import Question
 from skoop.diagnose.service.absent import no_service, node_port_of_other_family, pending
+from skoop.diagnose.service.affinity import held_client
 from skoop.diagnose.service.asked import PROTOCOLS, Asked, asked_for
 from skoop.diagnose.service.ports import port_causes, unresolved
 from skoop.diagnose.service.programmed import programmed
@@ -37,7 +38,13 @@ def service_causes(
         )
     if asked.view.effect in (Effect.REJECT, Effect.DROP):
         return (_no_backend(asked), *programmed(asked))
-    found = (*_unserved(asked), *programmed(asked), *_dead_backends(asked), *port_causes(asked))
+    found = (
+        *_unserved(asked),
+        *held_client(asked),
+        *programmed(asked),
+        *_dead_backends(asked),
+        *port_causes(asked),
+    )
     return (*found, *_outside_range(asked), *_pending(ends, settled))
 
 

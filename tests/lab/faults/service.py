@@ -6,6 +6,7 @@ import msgspec
 
 from tests.lab import commands
 from tests.lab.faults.base import Fault, Scene, Step, Target, at, fault
+from tests.lab.rules import nftables
 from tests.lab.topology import Cluster, Service, ServicePort, with_service
 
 
@@ -136,6 +137,30 @@ def _stale_udp(scene: Scene) -> None:
     )
 
 
+def _held_to_a_dead_one(cluster: Cluster, target: Target) -> Cluster:
+    """Affinity, and an endpoint whose pod has gone since."""
+    cluster = _changed(cluster, target, affinity=True)
+    return _stale(cluster, target)
+
+
+def _remembered(scene: Scene) -> None:
+    """The node remembers the pod for the first endpoint, by which it went before."""
+    service = scene.service
+    first, port = service.backends[0], service.ports[0]
+    name = nftables.set_of(service, port, f"{first.ip}:{first.port or port.target_port}")
+    node = scene.lab.node(scene.node.name)
+    commands.run(node, ("nft", f"add element ip kube-proxy {name} {{ {scene.pod.ip} }}"))
+
+
+def _in_nftables_mode(cluster: Cluster, target: Target) -> bool:
+    ready = sum(b.ready for b in cluster.service(target.service).backends)
+    return (
+        cluster.proxy.startswith("nftables")
+        and ready > 1
+        and all(b.pod for b in cluster.service(target.service).backends)
+    )
+
+
 def _has_udp(cluster: Cluster, target: Target) -> bool:
     return any(p.protocol == "udp" for p in cluster.service(target.service).ports)
 
@@ -200,6 +225,15 @@ FAULTS: tuple[Fault, ...] = (
         "affinity-stale",
         reshape=_affinity,
         harmless="a fresh client has no memory; all endpoints can still be drawn",
+    ),
+    fault(
+        "affinity-held",
+        "affinity-stale",
+        _remembered,
+        reshape=_held_to_a_dead_one,
+        fits=_in_nftables_mode,
+        # Others than the pod draw the dead endpoint by chance.
+        also=("slice-stale", "dnat-to-dead-endpoint"),
     ),
     fault(
         "service-entry-missing",

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable
 
 from tests.lab.rules.kubeproxy import Portal, allowed_sources, portals
-from tests.lab.topology import SERVICE_CIDR, Cluster
+from tests.lab.topology import SERVICE_CIDR, Cluster, Service, ServicePort
 
 SERVICE_CIDR6 = "fd00:96::/112"
 _MARK = "0x4000"
@@ -227,9 +227,17 @@ def _is_public(portal: Portal) -> bool:
     return bool(portal.port.node_port or service.external_ips or service.load_balancer_ips)
 
 
+def set_of(service: Service, port: ServicePort, endpoint: str) -> str:
+    """The set of the clients that are held to an endpoint."""
+    return _name("affinity", service, port, endpoint)
+
+
 def _named(kind: str, portal: Portal, endpoint: str = "") -> str:
     """kube-proxy's name for a chain or a set."""
-    service, port = portal.service, portal.port
+    return _name(kind, portal.service, portal.port, endpoint)
+
+
+def _name(kind: str, service: Service, port: ServicePort, endpoint: str) -> str:
     name = f"{service.namespace}/{service.name}/{port.protocol}/{port.name}"
     if endpoint:
         address, _, number = endpoint.rpartition(":")
