@@ -182,7 +182,7 @@ LIMITS = (
     "- **Limits of rate** (`limit`, `hashlimit`, `connlimit`, `quota`) are taken to have "
     "room; ICMP errors are taken to be sent.\n"
     "- **Session affinity** (`recent` in kube-proxy's rules) is taken to know nothing of the "
-    "client: every backend is followed.\n"
+    "client: every backend is followed. The sets of nftables mode are collected, and followed.\n"
     "- **A UDP server that listens on the wildcard address** answers from the address of the "
     "route back, as the kernel does it, unless the program chooses the address itself "
     "(IP_PKTINFO), which no dump shows.\n"

@@ -28,7 +28,7 @@ from skoop.diagnose.hazards import hazards, undecided_rules
 from skoop.diagnose.hostports import hostport_conflicts
 from skoop.diagnose.meddling import meddlers
 from skoop.diagnose.policy.causes import policy_causes, policy_remarks
-from skoop.diagnose.service import service_causes, stale_connection
+from skoop.diagnose.service import client_ip_lost, service_causes, stale_connection
 from skoop.diagnose.sizes import about_sizes, size_causes, without
 from skoop.diagnose.story import Blocker, Leg, Row, shown_as
 from skoop.diagnose.trials import (
@@ -126,6 +126,7 @@ def _causes(
             *dead,
             *undecided_rules(inquiry),
             *_direct(inquiry.cluster, by_gain(inquiry, left)),
+            *client_ip_lost(inquiry, policies.suspicions),
             *beyond,
             *unseen_nodes(inquiry.cluster, _nodes_met(inquiry.cluster, inquiry.settled.rows)),
             *(each for each in (*service, *ports) if not each.blocking),

@@ -278,7 +278,8 @@ class AffinityStale(Finding):
     that one no longer answers.
     Why it matters: This client fails while others succeed, until the time-out (3 hours by default).
     How to fix: Restart kube-proxy on the client's node, or lower `sessionAffinityConfig`.
-        cat /proc/net/xt_recent/KUBE-SEP-*                     # on the node
+        cat /proc/net/xt_recent/KUBE-SEP-*                     # on the node, iptables mode
+        nft list sets ip | grep -A3 affinity-                  # on the node, nftables mode
     """
 
     code = "SVC022"
@@ -305,8 +306,8 @@ class ClientIpLost(Finding):
     """The server does not see the client's address.
 
     What it means: The way masquerades, so the server sees a node's address.
-    Why it matters: Connections work; logs, rate limits and policies by address do not mean what
-    they say.
+    Why it matters: Logs, rate limits and policies by address do not mean what they say; a server
+    that only lets certain clients in turns them away.
     How to fix: Use `externalTrafficPolicy: Local`, or the PROXY protocol of the load balancer.
         kubectl -n NS patch service SVC -p '{"spec":{"externalTrafficPolicy":"Local"}}'
     """

@@ -2,5 +2,6 @@
 
 from skoop.diagnose.service.absent import unasked
 from skoop.diagnose.service.causes import service_causes, stale_connection
+from skoop.diagnose.service.masked import client_ip_lost
 
-__all__ = ["service_causes", "stale_connection", "unasked"]
+__all__ = ["client_ip_lost", "service_causes", "stale_connection", "unasked"]

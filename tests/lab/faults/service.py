@@ -7,7 +7,7 @@ import msgspec
 from tests.lab import commands
 from tests.lab.faults.base import Fault, Scene, Step, Target, at, fault
 from tests.lab.rules import nftables
-from tests.lab.topology import Cluster, Service, ServicePort, with_service
+from tests.lab.topology import OUTSIDE_IP, Cluster, Service, ServicePort, with_service
 
 
 def _changed(cluster: Cluster, target: Target, **fields: object) -> Cluster:
@@ -152,6 +152,16 @@ def _remembered(scene: Scene) -> None:
     commands.run(node, ("nft", f"add element ip kube-proxy {name} {{ {scene.pod.ip} }}"))
 
 
+def _knows_its_clients(scene: Scene) -> None:
+    """The backends let the client outside in, and nobody else."""
+    for backend in scene.service.backends:
+        for port in scene.service.ports if backend.pod else ():
+            pod = scene.lab.pod(backend.pod)
+            to = f"-p {port.protocol} --dport {backend.port or port.target_port}"
+            for rule in (f"-s {OUTSIDE_IP} -j ACCEPT", "-j DROP"):
+                scene.lab.iptables(pod, f"-A INPUT {to} {rule}")
+
+
 def _in_nftables_mode(cluster: Cluster, target: Target) -> bool:
     ready = sum(b.ready for b in cluster.service(target.service).backends)
     return (
@@ -226,6 +236,8 @@ FAULTS: tuple[Fault, ...] = (
         reshape=_affinity,
         harmless="a fresh client has no memory; all endpoints can still be drawn",
     ),
+    # Clients outside hear nothing either where a node's address stands for theirs.
+    fault("servers-know-their-clients", "filter-drop", _knows_its_clients),
     fault(
         "affinity-held",
         "affinity-stale",

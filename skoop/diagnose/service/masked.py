@@ -1,0 +1,113 @@
+"""A server that turns a client away because it does not see the client's address: the Service's
+externalTrafficPolicy Cluster had the node's put in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from skoop.diagnose.repairs import without_rule
+from skoop.diagnose.service.asked import Asked, asked_for
+from skoop.diagnose.story import Blocker, Row
+from skoop.diagnose.trials import Inquiry, again, identity
+from skoop.diagnose.verdict import Settled
+from skoop.findings import policy, service
+from skoop.model.address import format_ip
+from skoop.model.diagnosis import Suspicion, Where
+from skoop.model.disposition import Direction, Level, Result
+from skoop.model.packet import Packet
+from skoop.model.trace import Evidence, Hop, StepKind
+from skoop.netstack.walk.events import Reason
+from skoop.service import Via
+
+_OUTER = (Via.NODE_PORT, Via.EXTERNAL_IP, Via.LOAD_BALANCER)
+_MASQUERADES = ": masquerade"
+
+
+def client_ip_lost(inquiry: Inquiry, policies: Iterable[Suspicion]) -> tuple[Suspicion, ...]:
+    """Where a rule or policy (of which `policies` are known to stop the packet) denies the node's
+    address, and would not deny the client's: shown by the policies' own decision, or by walking
+    again without the masquerading."""
+    asked = asked_for(inquiry.cluster, inquiry.ends, inquiry.question, inquiry.settled)
+    if asked is None or asked.destination.via not in _OUTER:
+        return ()
+    if asked.destination.service.external_traffic_policy != "Cluster":
+        return ()
+    translated = [each for each in policies if each.name == policy.IpblockVsNatAddress.name]
+    for row in inquiry.settled.rows:
+        hop = _masqueraded(row)
+        if hop is None or row.result is Result.OK:
+            continue
+        denying = [each for each in row.blockers[:1] if _is_after(each, hop)]
+        if denying and (translated or _passes_unmasked(inquiry, hop, denying[0])):
+            return (_lost(asked, hop, denying[0]),)
+    return ()
+
+
+def _masqueraded(row: Row) -> Hop | None:
+    """Where kube-proxy's rules replaced the source of the first packet."""
+    for hop in row.traces[0].hops if row.traces else ():
+        if hop.packet_in.src != _sent(hop).src and _by_proxy(hop):
+            return hop
+    return None
+
+
+def _sent(hop: Hop) -> Packet:
+    """What left, without a tunnel's header."""
+    return hop.packet_out.inner or hop.packet_out
+
+
+def _by_proxy(hop: Hop) -> tuple[str, str] | None:
+    """Place and text of the rule of kube-proxy's that masqueraded."""
+    for step in hop.steps:
+        place, effect, _ = step.detail.partition(_MASQUERADES)
+        own = "KUBE-" in place or "kube-proxy" in place
+        if step.kind is StepKind.NETFILTER and effect and own and step.evidence:
+            return place, step.evidence[0].text
+    return None
+
+
+def _is_after(blocker: Blocker, hop: Hop) -> bool:
+    """Whether a rule stopped the packet with the node's address in it."""
+    stopped = blocker.stop.reason is Reason.RULE and blocker.direction is Direction.FORWARD
+    return stopped and blocker.packet.src == _sent(hop).src
+
+
+def _passes_unmasked(inquiry: Inquiry, hop: Hop, blocker: Blocker) -> bool:
+    found = _by_proxy(hop)
+    world = inquiry.flight.world
+    stack = world.stacks.get(hop.node)
+    if found is None or stack is None:
+        return False
+    changed = without_rule(stack.namespace, *found)
+    if changed is None:
+        return False
+    after = again(inquiry, world.with_namespace(changed))
+    stopped = {identity(each) for row in after.rows for each in row.blockers}
+    return identity(blocker) not in stopped and _arriving(after) > _arriving(inquiry.settled)
+
+
+def _arriving(settled: Settled) -> float:
+    """The share of connections whose first packet comes to a server."""
+    return sum(row.weight for row in settled.rows if row.server)
+
+
+def _lost(asked: Asked, hop: Hop, blocker: Blocker) -> Suspicion:
+    owner = asked.destination.service
+    name = f"{owner.namespace}/{owner.name}"
+    family = hop.packet_in.family
+    client, node = (format_ip(family, each.src) for each in (hop.packet_in, _sent(hop)))
+    found = _by_proxy(hop)
+    rule = (Evidence(f"{found[0]} on {hop.node}", found[1]),) if found else ()
+    denying = blocker.stop.evidence[:1]
+    return service.ClientIpLost.suspect(
+        where=Where("service", name),
+        direction=Direction.FORWARD,
+        message=f"{blocker.node.replace('/', ' ', 1)} is asked by {node} instead of {client}, "
+        f"which it would let in: externalTrafficPolicy of Service {name} is Cluster, so "
+        f"{hop.node.replace('/', ' ', 1)} puts its own address there",
+        evidence=(Evidence(f"Service {name}", "externalTrafficPolicy: Cluster"), *rule, *denying),
+        why="a backend may be on another node, and its answers must come back the same way",
+        fix=f"kubectl -n {owner.namespace} patch service {owner.name} "
+        """-p '{"spec":{"externalTrafficPolicy":"Local"}}'   # and ask nodes that have a backend""",
+        level=Level.WARNING,
+    )
