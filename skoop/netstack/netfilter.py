@@ -190,11 +190,13 @@ class Guess(Struct, frozen=True):
 
 class Fired(Struct, frozen=True):
     """A rule that did something to the packet. `effect` is a short phrase: "drop",
-    "mark 0x4000", "dnat to 10.0.0.2:80", "jump KUBE-SVC-X", "policy accept"."""
+    "mark 0x4000", "dnat to 10.0.0.2:80", "jump KUBE-SVC-X", "policy accept". `idle` when it left
+    everything as it was, as a mark that was set before."""
 
     where: str
     rule: str
     effect: str
+    idle: bool = False
 
 
 class Outcome(Struct, frozen=True, kw_only=True):

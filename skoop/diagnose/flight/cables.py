@@ -85,7 +85,10 @@ def _arrives(stack: Stack, event: Cross, answer: Arrives) -> Iterator[At | End]:
 
 def _out_of_sight(stack: Stack, event: Cross, answer: Lost | Beyond, packet: Packet) -> End:
     if isinstance(answer, Beyond) and stack is not _OUTSIDE:
-        branch = departed(travelled(event.branch, event, answer.journey), event)
+        branch = travelled(event.branch, event, answer.journey)
+        if answer.lost and branch.packet_in is not None:
+            branch = branch.noting(StepKind.STOP, answer.why)
+        branch = departed(branch, event)
         return Left(stack, branch, packet, event.link, answer)
     branch = stopped_on_the_way(event, answer.journey)
     if isinstance(answer, Lost):

@@ -187,12 +187,15 @@ class Run:
     def _act(self, world: _World, step: Step) -> list[Outcome] | None:
         """Carries out a rule's target; None when the world goes on."""
         target = step.target
-        world.fired.append(step.fired)
+        idle = False
         if target.change is not None:
             packet, ct = target.change(world.packet, world.view)
+            same = packet == world.packet and ct is world.view.ct
+            idle = same and target.op is Op.CONTINUE
             world.packet = packet
             if ct is not world.view.ct:
                 world.view = replace(world.view, ct=ct)
+        world.fired.append(replace(step.fired, idle=True) if idle else step.fired)
         if target.op is Op.CONTINUE:
             return None
         if target.op is Op.END and target.end is not None:

@@ -179,7 +179,7 @@ def _told(stack: Stack, before: Packet, state: State, branch: Branch) -> Branch:
             guesses=(*branch.guesses, *(g for g in state.guesses if g not in branch.guesses)),
         )
     for fired in state.fired:
-        if not fired.effect.startswith(_QUIET):
+        if not fired.idle and not fired.effect.startswith(_QUIET):
             detail = f"{fired.where}: {fired.effect}"
             branch = branch.noting(StepKind.NETFILTER, detail, _evidence(stack, fired))
     after = state.packet
