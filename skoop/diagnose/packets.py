@@ -16,7 +16,7 @@ from skoop.netstack.state import Socket
 from skoop.netstack.walk import icmp
 from skoop.netstack.walk.events import Reason, Stop, Stopped
 from skoop.netstack.walk.input import IPVS_DEVICE
-from skoop.netstack.walk.output import choose_source, output_flow
+from skoop.netstack.walk.routing import choose_source, output_flow
 
 _HEADERS = {Family.V4: 20, Family.V6: 40}
 """Bytes of an IP header."""

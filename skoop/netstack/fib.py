@@ -161,9 +161,11 @@ class Fib:
         tables: dict[str, list[Route]] = {}
         for route in routes:
             tables.setdefault(table_name(route.table), []).append(route)
-        self._tables: Mapping[str, _Table] = {
-            name: _Table(family, members) for name, members in tables.items()
-        }
+        compiled = {name: _Table(family, members) for name, members in tables.items()}
+        for number, name in _TABLE_NAMES.items():  # a rule may name a table either way
+            if name in compiled:
+                compiled[number] = compiled[name]
+        self._tables: Mapping[str, _Table] = compiled
         self._skip_linkdown = skip_linkdown
 
     @property
@@ -202,7 +204,7 @@ class Fib:
         return NO_ROUTE
 
     def _lookup_by(self, rule: PolicyRule, flow: Flow) -> FibResult | None:
-        table = self._tables.get(table_name(rule.target))
+        table = self._tables.get(rule.target)
         found = table.lookup(flow, self._skip_linkdown) if table else None
         if found is None or found[1].kind is FibKind.NONE:
             return None

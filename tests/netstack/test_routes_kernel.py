@@ -18,7 +18,7 @@ from skoop.netstack.dump import Output, read_namespace
 from skoop.netstack.fib import FibKind, FibResult
 from skoop.netstack.stack import Stack
 from skoop.netstack.walk.events import Stopped
-from skoop.netstack.walk.output import choose_source, output_flow
+from skoop.netstack.walk.routing import choose_source, output_flow
 from tests.lab import commands
 from tests.lab.namespaces import Netns, create, inside
 from tests.netstack.walk.rig import arrive, told

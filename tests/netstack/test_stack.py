@@ -11,7 +11,7 @@ from skoop.netstack.fib import FibKind, Flow
 from skoop.netstack.netfilter import AddressType
 from skoop.netstack.stack import Stack
 from skoop.netstack.state import CtTable, Gap
-from skoop.netstack.walk.output import choose_source
+from skoop.netstack.walk.routing import choose_source
 from tests.netstack.builders import ip, iptables, link, listen, namespace, packet, rule
 
 LINKS = (link("e0", 2), link("e1", 3), link("e2", 4))

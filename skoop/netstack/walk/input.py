@@ -19,13 +19,8 @@ from skoop.netstack.tracking import Tracked, attach_reply, remember, untouched
 from skoop.netstack.walk import icmp
 from skoop.netstack.walk.events import Branch, Event, Local, Reason, Stop, Stopped, stop_at
 from skoop.netstack.walk.netfilter import Passage, Passed, run_hook
-from skoop.netstack.walk.output import (
-    finish_output,
-    output_flow,
-    pick_nexthops,
-    route_evidence,
-    send_on,
-)
+from skoop.netstack.walk.output import finish_output, send_on
+from skoop.netstack.walk.routing import output_flow, pick_nexthops, route_evidence
 from skoop.netstack.walk.sources import martian, validate_source
 from skoop.netstack.walk.tunnel import decapsulate, tunnel_for
 

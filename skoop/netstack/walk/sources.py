@@ -10,7 +10,7 @@ from skoop.model.trace import Evidence
 from skoop.netstack.fib import LOCAL_OUTPUT, FibKind, FibResult, Flow
 from skoop.netstack.stack import Stack
 from skoop.netstack.walk.events import Reason, Stop, stop_at
-from skoop.netstack.walk.output import route_evidence
+from skoop.netstack.walk.routing import route_evidence
 
 
 def martian(stack: Stack, iif: str, packet: Packet) -> Stop | None:

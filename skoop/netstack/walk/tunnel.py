@@ -23,7 +23,8 @@ from skoop.netstack.walk.events import (
     Stop,
     Stopped,
 )
-from skoop.netstack.walk.output import output_flow, send
+from skoop.netstack.walk.output import send
+from skoop.netstack.walk.routing import output_flow
 
 _VXLAN_OVERHEAD = {Family.V4: 50, Family.V6: 70}
 _MOST_TUNNELS = 8
