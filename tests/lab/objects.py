@@ -67,7 +67,7 @@ def _node(cluster: Cluster, node: Node) -> Object:
     flannel = {
         f"{prefix}/kube-subnet-manager": "true",
         f"{prefix}/backend-type": cluster.backend,
-        f"{prefix}/public-ip": node.ip,
+        f"{prefix}/public-ip": node.announced or node.ip,
         f"{prefix}/backend-data": "null",
     }
     notes = calico.annotations(cluster, node) if cluster.calico else flannel

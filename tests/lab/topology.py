@@ -112,11 +112,13 @@ class Service(Struct, frozen=True, kw_only=True):
 
 
 class Node(Struct, frozen=True, kw_only=True):
-    """A node. `subnet` counts the layer-2 segments of the underlay; `index` names its pod CIDR."""
+    """A node. `subnet` counts the layer-2 segments of the underlay; `index` names its pod CIDR.
+    `announced` is flannel's public-ip, "" for the node's own address."""
 
     name: str
     index: int
     subnet: int = 0
+    announced: str = ""
 
     @property
     def id(self) -> str:

@@ -197,6 +197,21 @@ def test_the_agent_on_the_node(ready: bool, expected: list[str]) -> None:
     assert names(with_inventory(view, pods=pods, daemon_sets=[daemon_set()])) == expected
 
 
+@pytest.mark.parametrize(
+    ("notes", "places"),
+    [
+        ({"public_ip": "172.30.0.1"}, {"k1", "k2"}),
+        ({"public_ip": "172.30.0.2"}, set()),
+        ({"public_ip": "172.30.0.1", "public_ip_overwrite": "172.30.0.1"}, set()),
+    ],
+    ids=["one address twice", "one each", "set by hand, it may be a NAT's"],
+)
+def test_nodes_that_announce_one_address(notes: dict[str, str], places: set[str]) -> None:
+    """The lab's fault `first-card-of-each-machine` asks the kernel what comes of it."""
+    view = annotated(**notes)
+    assert {node for node in NODES if "wrong-host-interface" in names(view, node)} == places
+
+
 def proxy_pod(node: str, *, ready: bool = True) -> Pod:
     return replace(
         flannel_pod(ready=ready), namespace="kube-system", name=f"kube-proxy-{node}", node=node,

@@ -24,6 +24,7 @@ from skoop.plugin.checks.tunnels import (
 )
 from skoop.plugin.checks.vtep import forwarding_entry, vtep_neighbour
 from skoop.plugin.flannel.cni import bridge_conf
+from skoop.plugin.flannel.interface import wrong_interface
 from skoop.plugin.flannel.lease import Lease, lease_of, peers_of
 from skoop.plugin.flannel.masquerade import masquerade
 from skoop.plugin.flannel.overlay import (
@@ -77,6 +78,7 @@ def _flannel(site: Site) -> Iterator[Expectation]:
         own = lease_of(site.view, site.api, family)
         if own is not None:
             yield from _mode(site, own)
+            yield from _interface(site, own)
             yield from _overlay(site, overlay_of(site, own), own)
             unmasked = masquerade(site, own)
             if unmasked is not None:
@@ -87,6 +89,11 @@ def _families(view: ClusterView) -> tuple[Family, ...]:
     fact = view.facts.flannel
     enabled = {Family.V4: fact.value.enable_ipv4, Family.V6: fact.value.enable_ipv6}
     return tuple(family for family in Family if enabled[family] or not fact.certain)
+
+
+def _interface(site: Site, own: Lease) -> Iterator[Expectation]:
+    link = tunnel_link(site, overlay_of(site, own))
+    yield from wrong_interface(site, own, peers_of(site.view, own), link)
 
 
 def _mode(site: Site, own: Lease) -> Iterator[Expectation]:

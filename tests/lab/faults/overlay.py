@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+
+import msgspec
 
 from tests.lab import commands
 from tests.lab.build import overlay
-from tests.lab.faults.base import Fault, Scene, Step, at, both, fault, third_node, tunnelled
+from tests.lab.faults.base import (
+    Fault,
+    Scene,
+    Step,
+    Target,
+    at,
+    both,
+    fault,
+    third_node,
+    tunnelled,
+)
+from tests.lab.topology import Cluster
 
 DEVICE = "flannel.1"
 
@@ -22,6 +36,37 @@ def _made_again(change: Callable[[Scene, str], str]) -> Step:
         commands.bridge(namespace, *fdb)
 
     return step
+
+
+NAT = "10.0.2.15"
+"""The address of the first card of every machine made by Vagrant and VirtualBox."""
+
+
+def _announced(cluster: Cluster, _: Target) -> Cluster:
+    nodes = tuple(msgspec.structs.replace(node, announced=NAT) for node in cluster.nodes)
+    return msgspec.structs.replace(cluster, nodes=nodes)
+
+
+def _first_card(scene: Scene) -> None:
+    """flannel has taken the card that has the same address on every node."""
+    for node in scene.lab.cluster.nodes:
+        namespace = scene.lab.node(node.name)
+        kind = f"type vxlan id 1 local {NAT} dev nat0 dstport 8472 nolearning"
+        lines, fdb = overlay(scene.lab.cluster, node, families=(4,))
+        mine = [line for line in lines if DEVICE in line]
+        mine[0] = f"link add {DEVICE} address {node.vtep_mac} mtu 1450 {kind}"
+        card = [
+            "link add nat0 type veth peer name nat1",
+            f"addr add {NAT}/24 dev nat0",
+            "link set nat0 up",
+            "link set nat1 up",
+        ]
+        commands.ip(namespace, f"link del {DEVICE}", *card, *mine)
+        commands.bridge(namespace, *(re.sub(r"dst \S+", f"dst {NAT}", line) for line in fdb))
+
+
+def _all_tunnelled(cluster: Cluster, target: Target) -> bool:
+    return tunnelled(cluster, target) and not cluster.direct_routing and not cluster.dual_stack
 
 
 def _swap(old: str, new: str) -> Step:
@@ -158,6 +203,13 @@ FAULTS: tuple[Fault, ...] = (
         "underlay-route-unreachable",
         "route-unreachable",
         at("node", "ip route add unreachable {peer.ip}/32"),
+    ),
+    fault(
+        "first-card-of-each-machine",
+        "wrong-host-interface",
+        _first_card,
+        reshape=_announced,
+        fits=_all_tunnelled,
     ),
     fault(
         "underlay-neighbour-wrong",
