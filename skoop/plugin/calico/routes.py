@@ -17,7 +17,7 @@ from skoop.plugin.base import ClusterView
 from skoop.plugin.calico.blocks import Block, blocks_of
 from skoop.plugin.calico.registered import Registered, registered
 from skoop.plugin.calico.way import Hop, Way, hop_to, same_subnet
-from skoop.plugin.checks.ways import Wanted
+from skoop.plugin.checks.ways import BIRD, Wanted
 from skoop.plugin.site import Site, lookup
 
 
@@ -40,7 +40,7 @@ def ways_to(
             cidr=block.cidr,
             node=peer.node,
             route=route,
-            by="BIRD" if hop.by_bgp else "Felix",
+            by=BIRD if hop.by_bgp else "Felix",
             missing=BgpRouteNotPresent if hop.by_bgp else RouteMissing,
             level=Level.WARNING if block.borrowed else None,
         )

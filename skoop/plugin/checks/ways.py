@@ -26,6 +26,9 @@ from skoop.plugin.repair import in_main, in_sequence, set_route, without_route
 from skoop.plugin.site import Site, lookup
 from skoop.plugin.tables import Tables
 
+BIRD = "BIRD"
+"""Who writes the routes that BGP tells."""
+
 
 class Wanted(Struct, frozen=True, kw_only=True):
     """A route to addresses of a node's pods.
@@ -47,6 +50,14 @@ class Wanted(Struct, frozen=True, kw_only=True):
     def command(self) -> str:
         """How to write it by hand."""
         return f"ip route replace {route_arguments(self.route)}"
+
+    @property
+    def fix(self) -> str:
+        """How to find out why it is not there, where that can be said, and how to write it."""
+        if self.by != BIRD:
+            return self.command
+        look = "calicoctl node status   # on both nodes: is their session established?"
+        return f"{look}\n{self.command}"
 
     def followed_by(self, route: Route) -> bool:
         """Whether a route leads the same way."""
@@ -101,7 +112,7 @@ def _missing(site: Site, wanted: Wanted, instead: Route | None = None) -> Expect
         *lines,
         repair=set_route(wanted.route),
         level=wanted.level,
-        fix=wanted.command,
+        fix=wanted.fix,
     )
 
 
