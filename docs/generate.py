@@ -28,6 +28,16 @@ ELSEWHERE = (
 NO_EVIDENCE = (
     ("snapshot-stale", "a snapshot's age alone does not tell whether the state has changed"),
     ("conflicting-cni-config", "files in /etc/cni/net.d are not collected"),
+    (
+        "fragments-dropped",
+        "where connections are tracked, fragments are put together before rules see them "
+        "(nf_defrag); what drops them lies between the nodes, of which nothing is collected",
+    ),
+    (
+        "wireguard-peer-missing",
+        "peers and their allowed-ips are shown by `wg` alone, which few images have; a packet into "
+        "such a device is `unknown`, and the step says so",
+    ),
 )  # fmt: skip
 """Causes for which there is nothing in a snapshot."""
 
@@ -47,6 +57,17 @@ CANNOT_BE = (
 """Causes that no state can be."""
 
 BY_ANOTHER = (
+    (
+        "pod-wrong-netns",
+        "`veth-missing` or `ip-mismatch-api-vs-netns`: what is collected is the namespace of the "
+        "pod's processes, and its address is not there",
+    ),
+    (
+        "route-asymmetric",
+        "`rp-filter-drop`, `conntrack-invalid-drop` or `conntrack-asymmetric-invalid`, by what it "
+        "breaks, and the wrong route itself where the CNI's own is known; alone it harms "
+        "nobody",
+    ),
     (
         "nft-map-entry-missing",
         "`nft-service-map-missing`, `proxy-rules-stale`, `masquerade-missing`, by the map or set "

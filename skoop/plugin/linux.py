@@ -21,6 +21,7 @@ from skoop.plugin.checks.pod_links import pod_links
 from skoop.plugin.checks.pod_routes import pod_routes
 from skoop.plugin.checks.routes import ending_routes, local_delivery
 from skoop.plugin.checks.rules import policy_rules
+from skoop.plugin.checks.strayed import strayed
 from skoop.plugin.checks.sysctls import forwarding, localnet
 from skoop.plugin.site import Site, site_of
 from skoop.service.config import ProxyMode
@@ -51,6 +52,7 @@ def linux_expectations(site: Site, *, captures: Level | None = None) -> Iterator
     yield from proxy_agent(site)
     yield from pod_links(site)
     yield from bridges(site)
+    yield from strayed(site)
     yield from neighbours(site)
     yield from neighbour_limits(site)
     yield from pod_addresses(site)

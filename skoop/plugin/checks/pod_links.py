@@ -27,6 +27,7 @@ from skoop.netstack.state import BridgePort, Link, Namespace
 from skoop.plugin.base import Expectation, Repair
 from skoop.plugin.checks.base import expect, link_line
 from skoop.plugin.checks.pod_routes import lost_routes
+from skoop.plugin.checks.strayed import has_strayed
 from skoop.plugin.repair import attach, change_link, in_sequence, link_up
 from skoop.plugin.site import PodSite, Site, bridge_of, knows, link_named
 
@@ -117,6 +118,8 @@ def _host_end(site: Site, pod: PodSite, device: Link) -> Iterator[Expectation]:
 def _bridging(site: Site, pod: PodSite, end: Link) -> Iterator[Expectation]:
     bridge = bridge_of(site, pod)
     if not bridge:
+        return
+    if end.master != bridge and has_strayed(site):
         return
     if end.master != bridge:
         finding = VethWrongMaster if end.master else BridgePortUnattached

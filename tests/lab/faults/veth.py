@@ -29,6 +29,18 @@ FAULTS: tuple[Fault, ...] = (
         also=("veth-wrong-master",),
     ),
     fault(
+        "bridge-address-on-another",
+        "wrong-bridge",
+        at(
+            "node",
+            "ip link add br-old type bridge",
+            "ip link set br-old up",
+            "ip addr del {node.pod_gateway}/24 dev cni0",
+            "ip addr add {node.pod_gateway}/24 dev br-old",
+        ),
+        fits=has_mate,
+    ),
+    fault(
         "veth-deleted",
         "veth-missing",
         at("node", "ip link del {veth}"),
