@@ -7,7 +7,7 @@ for a node's own address are taken to that node; any other address is out of sig
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from types import MappingProxyType
 from typing import Protocol
 
@@ -19,7 +19,7 @@ from skoop.model.address import Family, Prefix, format_ip
 from skoop.model.disposition import Disposition
 from skoop.model.packet import Packet
 from skoop.model.trace import Evidence
-from skoop.netstack.arp import answers
+from skoop.netstack.arp import answers, may_answer
 from skoop.netstack.stack import Stack
 from skoop.netstack.state import Link, Neighbour
 from skoop.netstack.walk import icmp
@@ -143,6 +143,9 @@ class PlainUnderlay:
         here = self._others(stack, family, nexthop, entry)
         if _is_contested(here):
             return _contested(here, link, family, nexthop)
+        here = here or list(self._answering(stack, link, family, nexthop))
+        if _is_contested(here):
+            return _contested(here, link, family, nexthop, "answer for")
         if here:
             return self._on_link(stack, link, frame, nexthop, here[0], spoken)
         if entry is not None and entry.state in ("FAILED", "INCOMPLETE"):
@@ -159,6 +162,24 @@ class PlainUnderlay:
             return up or here
         usable = entry is not None and entry.state not in ("FAILED", "INCOMPLETE")
         return [each for each in up if entry and usable and each[1].mac == entry.mac] or up
+
+    def _answering(
+        self, stack: Stack, link: Link, family: Family, address: int
+    ) -> Iterator[tuple[Stack, Link]]:
+        """Nodes of the segment that answer for an address which none has on a device there: one
+        that they have on another device, or are proxies for (arp_process(), net/ipv4/arp.c)."""
+        segment = [each.prefix for each in stack.addresses(link.name, family)]
+        asker = stack.select_source(link.name, family, address)
+        for other, device in self._world.underlay_links():
+            if other is stack or not device.up:
+                continue
+            if not may_answer(other, device.name, family, address):
+                continue
+            beside = (each.value for each in other.addresses(device.name, family))
+            if not any(prefix.contains(value) for value in beside for prefix in segment):
+                continue
+            if not answers(other, device.name, family, address, asker):
+                yield other, device
 
     def gone(self, link: Link, packet: Packet, nexthop: int) -> Lost | None:
         """The next hop or the destination is an address that its node no longer has."""
@@ -255,14 +276,16 @@ def _is_contested(owners: list[tuple[Stack, Link]]) -> bool:
     return len({owner.id for owner, _ in owners}) > 1
 
 
-def _contested(owners: list[tuple[Stack, Link]], link: Link, family: Family, address: int) -> Lost:
+def _contested(
+    owners: list[tuple[Stack, Link]], link: Link, family: Family, address: int, do: str = "have"
+) -> Lost:
     """Several nodes have the address, and nothing tells which of them answers first."""
     name = format_ip(family, address)
     who = " and ".join(owner.id.replace("/", " ", 1) for owner, _ in owners)
     stop = Stop(
         disposition=Disposition.INSUFFICIENT_INFO,
         reason=Reason.CONTESTED,
-        detail=f"{who} both have {name}",
+        detail=f"{who} both {do} {name}",
         device=link.name,
         address=address,
         evidence=tuple(

@@ -29,6 +29,13 @@ def answers(stack: Stack, device: str, family: Family, target: int, asker: int) 
     return refusal or _source_refused(stack, device, target, asker, way_on)
 
 
+def may_answer(stack: Stack, device: str, family: Family, target: int) -> bool:
+    """Whether `answers` has a chance of "": cheap, for a look at many namespaces."""
+    proxies = family is Family.V4 and stack.sysctls.either(device, "proxy_arp")
+    own = family is Family.V4 and stack.is_local(family, target)
+    return own or proxies or (device, family, target) in stack.proxied
+
+
 def _answers_for_all_it_may_have(stack: Stack, device: str, target: int) -> str:
     """Without routes: an answer when there may be one, because what follows in that namespace then
     says that it cannot tell."""
