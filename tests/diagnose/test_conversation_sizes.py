@@ -97,6 +97,32 @@ def test_a_vxlan_packet_larger_than_the_underlay_is_fragmented() -> None:
     assert result(ask(small_underlay("vxlan"), "a1", f"{B1}:80", size=100_000)) == "ok"
 
 
+def smaller_underlay(kind: str, *, routed: bool = False) -> Any:
+    """k1's device takes 900 bytes, k2's 1501; the nodes are joined as asked."""
+    spaces = cluster()
+    for node, mtu in (("node/k1", 900), ("node/k2", 1501)):
+        spaces = change(spaces, node, with_link("eth0", mtu=mtu, kind=kind))
+        if routed:
+            other = "172.30.0.2" if node == "node/k1" else "172.30.0.1"
+            spaces = change(spaces, node, with_routes(f"{other} via 172.30.0.254 dev eth0"))
+    return spaces
+
+
+BURSTS = {
+    "cards send segment after segment": (smaller_underlay(""), "timeout"),
+    "virtual devices pass a burst whole": (smaller_underlay("veth"), "ok"),
+    "what a router makes of it is unseen": (smaller_underlay("veth", routed=True), "unknown"),
+    "cards and a router": (smaller_underlay("", routed=True), "timeout"),
+}
+
+
+@pytest.mark.parametrize(("spaces", "expected"), BURSTS.values(), ids=BURSTS)
+def test_a_burst_for_a_smaller_device(spaces: Any, expected: str) -> None:
+    """is_skb_forwardable() lets bursts pass; the answer's tunnel packets have 1500 bytes."""
+    assert result(ask(spaces, "a1", f"{B1}:80", size=3000)) == expected
+    assert result(ask(spaces, "a1", f"{B1}:80")) == "ok"
+
+
 def test_an_ipip_packet_larger_than_the_underlay_tells_the_sender() -> None:
     """tnl_update_pmtu(): the inner sender gets "fragmentation needed" and uses less."""
     assert result(ask(small_underlay("ipip"), "a1", f"{B1}:80", size=100_000)) == "ok"

@@ -80,7 +80,7 @@ def _arrives(stack: Stack, event: Cross, answer: Arrives) -> Iterator[At | End]:
     packet = event.frame.packet if answer.packet is None else answer.packet
     frame = replace(event.frame, packet=packet, destination=answer.mac)
     arrived = Cross(travelled(branch, event, answer.journey), event.link, frame)
-    yield from _into(stack, arrived, answer.stack, answer.link)
+    yield from _into(stack, arrived, answer.stack, answer.link, routed=answer.routed)
 
 
 def _out_of_sight(stack: Stack, event: Cross, answer: Lost | Beyond, packet: Packet) -> End:
@@ -96,9 +96,11 @@ def _out_of_sight(stack: Stack, event: Cross, answer: Lost | Beyond, packet: Pac
     return ended(stack, Stopped(branch, _not_collected(answer), packet))
 
 
-def _into(stack: Stack, event: Cross, other: Stack, device: Link) -> Iterator[At | End]:
-    """A frame at the device of another namespace."""
-    stop = _too_big(event, device, other) or _other_end_down(device, other)
+def _into(
+    stack: Stack, event: Cross, other: Stack, device: Link, *, routed: bool = False
+) -> Iterator[At | End]:
+    """A frame at the device of another namespace; `routed` when a router is in between."""
+    stop = _too_big(event, device, other, routed=routed) or _other_end_down(device, other)
     if stop is not None:
         yield ended(stack, Stopped(event.branch, stop, event.frame.packet))
         return
@@ -129,17 +131,27 @@ def _unseen_end(event: Cross) -> Stopped:
     return Stopped(event.branch, stop, event.frame.packet)
 
 
-def _too_big(event: Cross, device: Link, other: Stack) -> Stop | None:
-    """A frame larger than the receiving device's MTU disappears without a word."""
+def _too_big(event: Cross, device: Link, other: Stack, *, routed: bool) -> Stop | None:
+    """A frame larger than the receiving device's MTU disappears without a word. Between virtual
+    devices a burst of segments passes whole, whatever its size (is_skb_forwardable()); a card
+    sends one segment after the other, and a router may."""
     packet = event.frame.packet
-    size = packet.size if packet.df else min(packet.size, event.link.mtu)
-    if packet.gso or size <= device.mtu + _VLAN_ROOM:
+    whole = packet.df and not packet.gso
+    size = packet.size if whole else min(packet.size, event.link.mtu)
+    if size <= device.mtu + _VLAN_ROOM:
         return None
+    virtual = event.link.kind == device.kind == "veth"
+    if packet.gso and virtual and not routed:
+        return None
+    unseen = packet.gso and virtual
+    detail = (
+        f"{event.link.name} sends {size} bytes, but {device.name} on {other.id} takes only "
+        f"{device.mtu}"
+    )
     return Stop(
-        disposition=Disposition.MTU_EXCEEDED,
-        reason=Reason.PEER_MTU,
-        detail=f"{event.link.name} sends {size} bytes, but {device.name} on {other.id} takes only "
-        f"{device.mtu}",
+        disposition=Disposition.INSUFFICIENT_INFO if unseen else Disposition.MTU_EXCEEDED,
+        reason=Reason.NOT_COLLECTED if unseen else Reason.PEER_MTU,
+        detail=f"{detail}, unless the router passes bursts on whole" if unseen else detail,
         device=event.link.name,
         evidence=(
             Evidence(f"link {device.name} on {other.id}", f"mtu {device.mtu}"),
