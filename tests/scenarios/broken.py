@@ -91,18 +91,19 @@ def diagnose(snapshot: Path, *question: str) -> Said:
 
 @contextmanager
 def patience(seconds: float) -> Iterator[None]:
-    """Raises TimeoutError in a body that takes longer."""
+    """Raises TimeoutError in a body that takes more of the processor than this: on a machine with
+    other work the clock says little."""
 
     def stop(_: int, __: FrameType | None) -> None:
-        raise TimeoutError(f"no answer in {seconds} s")
+        raise TimeoutError(f"no answer in {seconds} s of the processor")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 # --- the parts of a snapshot ------------------------------------------------------------------
