@@ -48,6 +48,7 @@ from skoop.diagnose.trials import (
 from skoop.model.diagnosis import Suspicion
 from skoop.model.disposition import Direction, Disposition, Level, Result, Verdict
 from skoop.plugin.base import Expectation
+from skoop.service.nftables.names import CLUSTER_IPS_CHECK
 
 _NO_WAY_ON = (Disposition.NO_ROUTE, Disposition.NEIGHBOUR_UNREACHABLE)
 
@@ -106,7 +107,7 @@ def _causes(
     undecided = {(unknown.where, unknown.rule) for unknown in inquiry.settled.unknowns}
     left = [each for each in left if (each.stop.where, each.stop.rule) not in undecided]
     if service:
-        left = [each for each in left if shown_as(each.stop) is not Disposition.NO_ENDPOINT]
+        left = [each for each in left if not _refused_by_proxy(each)]
     ports = hostport_conflicts(inquiry)
     named = (*proven, *cut_off, *nearer)
     dead, other = _dead_ends(inquiry, blockers)
@@ -149,6 +150,12 @@ def _beyond(
     policies = policy_causes(inquiry, found)
     rest = [each for each in found if each not in policies.blockers]
     return (*policies.suspicions, *_direct(inquiry.cluster, rest))
+
+
+def _refused_by_proxy(blocker: Blocker) -> bool:
+    """Whether kube-proxy's own rule stopped a packet for want of a Service or of endpoints."""
+    nobody = shown_as(blocker.stop) is Disposition.NO_ENDPOINT
+    return nobody or blocker.stop.where.endswith(f"kube-proxy {CLUSTER_IPS_CHECK}")
 
 
 def _dead_ends(

@@ -82,6 +82,8 @@ def _two_backends(stack: Stack, blockers: list[Blocker]) -> Iterator[Suspicion]:
     """iptables-legacy and iptables-nft both have rules in one table of one IP version."""
     for legacy in _of(stack, _BACKENDS[0]):
         for other in _of(stack, _BACKENDS[1]):
+            if "-A " not in other.text or "-A " not in legacy.text:
+                continue
             shared = _rules(legacy).keys() & _rules(other).keys()
             if legacy.family is not other.family or not shared:
                 continue

@@ -39,8 +39,8 @@ def hostport_conflicts(inquiry: Inquiry) -> tuple[Suspicion, ...]:
         return ()
     node = stack.id.partition("/")[2]
     mapped = list(_of_pods(inquiry, node, address, protocol))
-    claims = [*mapped, *_others(inquiry, stack, protocol)]
-    if not mapped or len(claims) < 2:
+    claims = [*mapped, *(_others(inquiry, stack, protocol) if mapped else ())]
+    if len(claims) < 2:
         return ()
     taker = _taker(inquiry.settled.rows, claims)
     name = f"{protocol} port {question.dport} of node {node}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from skoop.findings.base import Finding
 from skoop.findings.node import NodeAgentDown
@@ -34,7 +34,7 @@ def proxy_agent(site: Site) -> Iterator[Expectation]:
 def _agent(
     site: Site, workload: Workload, who: str, unready: type[Finding]
 ) -> Iterator[Expectation]:
-    own = [pod for pod in _pods_of(site, workload) if pod.node == site.node]
+    own = _pods_of(site.view.inventory.pods_on_node(site.node), workload)
     if own and not any(pod.ready and not pod.terminating for pod in own):
         name = f"{own[0].namespace}/{own[0].name}"
         yield expect(
@@ -60,13 +60,14 @@ def _is_everywhere(site: Site, workload: Workload) -> bool:
     """Whether it is meant for every node and runs on another one; its pods may not have been
     collected at all."""
     everywhere = workload.desired >= len(site.view.inventory.nodes)
-    return everywhere and site.api is not None and bool(_pods_of(site, workload))
+    known = everywhere and site.api is not None
+    return known and bool(_pods_of(site.view.inventory.pods, workload))
 
 
-def _pods_of(site: Site, workload: Workload) -> list[Pod]:
+def _pods_of(pods: Iterable[Pod], workload: Workload) -> list[Pod]:
     return [
         pod
-        for pod in site.view.inventory.pods
+        for pod in pods
         if pod.namespace == workload.namespace
         and pod.owner.kind == "DaemonSet"
         and pod.owner.name == workload.name

@@ -77,6 +77,7 @@ def test_an_address_of_the_range_that_no_service_has_comes_first() -> None:
 def test_kube_proxy_may_drop_it_in_nftables_mode() -> None:
     made = asked(GONE, SERVICE, spaces=change(cluster(), "node/k1", with_rules(nft(UNALLOCATED))))
     assert (made.suspicions[0].name, made.suspicions[0].blocking) == ("service-missing", True)
+    assert "filter-drop" not in {each.name for each in made.suspicions}
 
 
 def test_what_stops_the_packet_before_comes_first() -> None:

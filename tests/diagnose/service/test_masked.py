@@ -7,21 +7,25 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from skoop.cluster.inventory import from_documents
 from skoop.model.address import Family, parse_ip
 from skoop.model.diagnosis import Diagnosis, Suspicion
 from skoop.model.disposition import Level, Verdict
 from skoop.model.kube import (
     EndpointPort,
     EndpointSlice,
+    NetworkPolicy,
     Service,
     ServicePort,
     SliceEndpoint,
     build_inventory,
 )
 from skoop.model.request import Overrides, Request
+from skoop.netstack.netfilter import Ruleset
+from tests.cluster.test_calico import listed
 from tests.diagnose.diagnosed import inventory, session
 from tests.diagnose.worlds import B1, K1, change, cluster, with_rules
-from tests.netstack.builders import iptables
+from tests.netstack.builders import iptables, nft
 
 CLIENT, DOOR = "172.30.0.250", 30080
 SERVICE = Service(
@@ -40,22 +44,28 @@ ONLY_THE_CLIENT = f"-A INPUT -p tcp ! -s {CLIENT}/32 -j DROP"
 
 
 def asked(
-    *pod_rules: str, masquerade: str = MASQUERADE, src: str = CLIENT, **fields: Any
-) -> Diagnosis:
-    """A client outside asks node k1 for a NodePort whose backend is on k2."""
-    spaces = change(cluster(), "node/k1", with_rules(iptables(*DNAT, masquerade)))
+    *pod_rules: str, masquerade: str | Ruleset = MASQUERADE, on_node: tuple[str, ...] = (),
+    policies: tuple[NetworkPolicy, ...] = (), **fields: Any,
+) -> Diagnosis:  # fmt: skip
+    """A client outside asks node k1 for a NodePort whose backend is on k2, where a node's rules
+    may stop it too."""
+    nats = (iptables(*DNAT, masquerade),) if isinstance(masquerade, str) else (
+        iptables(*DNAT[:-1]), masquerade,
+    )  # fmt: skip
+    spaces = change(cluster(), "node/k1", with_rules(*nats))
+    spaces = change(spaces, "node/k2", with_rules(iptables(*on_node)))
     spaces = change(spaces, "pod/t/b1", with_rules(iptables(*pod_rules)))
     made = inventory()
-    listed = EndpointSlice(
+    behind = EndpointSlice(
         namespace="t", name="web-1", service="web", ports=(EndpointPort(80),),
         endpoints=(SliceEndpoint(addresses=(parse_ip(B1),), target=("Pod", "t", "b1")),),
     )  # fmt: skip
     full = build_inventory(
         nodes=made.nodes, pods=made.pods, services=[replace(SERVICE, **fields)],
-        endpoint_slices=[listed],
+        endpoint_slices=[behind], network_policies=policies,
     )  # fmt: skip
     plain = Overrides(network_plugin="kindnet", proxy_mode="iptables")
-    request = Request(src=src, dst=K1, port=DOOR, overrides=plain)
+    request = Request(src=CLIENT, dst=K1, port=DOOR, overrides=plain)
     return session(spaces, full).diagnose(request)
 
 
@@ -96,3 +106,34 @@ def test_where_the_clients_address_would_not_help(
     rules: tuple[str, ...], fields: dict[str, Any]
 ) -> None:
     assert not told(asked(*rules, **fields))
+
+
+IN_NFTABLES = nft("""table ip kube-proxy {
+    chain masquerading { meta mark & 0x4000 == 0x4000 masquerade }
+    chain nat-postrouting { type nat hook postrouting priority 100; jump masquerading }
+}""")
+POD_WALL = (
+    f"-A FORWARD -d {B1}/32 -j KUBE-POD-FW-B1",
+    f"-A KUBE-POD-FW-B1 ! -s {CLIENT}/32 -j REJECT",
+)
+
+
+def policy_for(client: str) -> NetworkPolicy:
+    spec = {
+        "podSelector": {}, "policyTypes": ["Ingress"],
+        "ingress": [{"from": [{"ipBlock": {"cidr": f"{client}/32"}}]}],
+    }  # fmt: skip
+    document = listed({"metadata": {"name": "p", "namespace": "t"}, "spec": spec})
+    (made,) = from_documents({"networkpolicies": document}).network_policies
+    return made
+
+
+@pytest.mark.parametrize(("client", "expected"), [(CLIENT, 1), ("192.0.2.1", 0)])
+def test_policies_are_asked_where_the_rule_cannot_be_left_out(client: str, expected: int) -> None:
+    made = asked(masquerade=IN_NFTABLES, on_node=POD_WALL, policies=(policy_for(client),))
+    assert made.verdict is Verdict.UNREACHABLE
+    assert len(told(made)) == expected
+
+
+def test_without_a_policy_nftables_rules_prove_nothing() -> None:
+    assert not told(asked(ONLY_THE_CLIENT, masquerade=IN_NFTABLES))
