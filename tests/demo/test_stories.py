@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from skoop.cli.main import main
-from skoop.demo import Demo, demos, find_demo
+from skoop.demo import Demo, Family, demos, find_demo
 from skoop.network.session import Session
 from skoop.snapshot import load
+from tests.aliyun.double.cloud import ACCOUNT
 from tests.demo.make_demos import FROM, SERVICES, keeps_pod
 from tests.demo.record import TRUTHS
 from tests.demo.stories import LAB
@@ -93,6 +95,23 @@ def test_a_cause_is_told_once(name: str, capsys: pytest.CaptureFixture[str]) -> 
     told = json.loads(capsys.readouterr().out)["suspicions"]
     found = [(one["name"], one["node"]["name"], one["direction"]) for one in told]
     assert found == CAUSES[name]
+
+
+@pytest.mark.parametrize("name", [one.name for one in demos() if one.family is Family.CLOUD])
+def test_a_cloud_that_is_redacted_tells_the_same(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with find_demo(name).path() as path:
+        main(["snapshot", "redact", str(path), "-o", str(tmp_path / "shared")])
+    services = json.loads(load(tmp_path / "shared").cluster["services"])["items"]
+    web = next(one["metadata"] for one in services if one["metadata"]["name"] != "kube-dns")
+    target = f"svc/{web['namespace']}/{web['name']}"
+    question = ["pod/default/cli", target, "-p", "80", "--snapshot", str(tmp_path / "shared")]
+    main(["diagnose", *question, "-o", "json"])
+    text = capsys.readouterr().out
+    said = json.loads(text)
+    assert (said["verdict"], said["suspicions"][0]["name"]) == STORIES[name][:2]
+    assert ACCOUNT not in text and "172.30.1." not in text
 
 
 @pytest.mark.parametrize("name", FROM)
