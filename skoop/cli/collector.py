@@ -23,6 +23,9 @@ Namespace = Annotated[str, typer.Option("-n", "--namespace", help="Where the col
 Folder = Annotated[
     str, typer.Option("--manifests", metavar="DIR", help="Own manifests instead of skoop's.")
 ]
+Provider = Annotated[
+    str, typer.Option("--provider", metavar="NAME", help="Also what this provider's need.")
+]
 _NAMESPACE = "skoop"
 
 
@@ -38,6 +41,7 @@ class Wanted(NamedTuple):
         str, typer.Option(metavar="IMAGE", help="Instead of --images-json.")
     ] = ""
     manifests: Folder = ""
+    provider: Provider = ""
 
     def made(self, *, bootstrap: bool = False) -> tuple[Manifest, ...]:
         """Their manifests; with `bootstrap` as static pods. Raises UsageError."""
@@ -58,7 +62,17 @@ class Wanted(NamedTuple):
         )
         place = (Path(self.manifests),) if self.manifests else ()
         get = room.get_bootstrap_resources if bootstrap else room.get_resources
-        return room.substitute(get(*place), substitution)
+        found = (*get(*place), *room.read(self._of_provider(bootstrap=bootstrap)))
+        return room.substitute(found, substitution)
+
+    def _of_provider(self, *, bootstrap: bool) -> tuple[tuple[str, str], ...]:
+        from skoop.cli.plugged import plugins_of
+        from skoop.provider.registry import Registry
+
+        if not self.provider:
+            return ()
+        own = Registry.of(plugins_of(()), self.provider).find(self.provider).manifests()
+        return own.bootstrap if bootstrap else own.assets
 
 
 class Cluster(NamedTuple):
@@ -138,6 +152,7 @@ def status(
 def uninstall(
     namespace: Namespace = _NAMESPACE,
     manifests: Folder = "",
+    provider: Provider = "",
     *,
     cluster: Cluster,
     output: AsList = ListFormat.TABLE,
@@ -145,7 +160,7 @@ def uninstall(
     """Remove what `install` made. A namespace that was there before is kept."""
     from skoop.collector.manifest.install import uninstall as out_of
 
-    made = Wanted(namespace=namespace, manifests=manifests).made()
+    made = Wanted(namespace=namespace, manifests=manifests, provider=provider).made()
     _tell(out_of(cluster.client(), made), output)
 
 

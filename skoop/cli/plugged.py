@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -74,7 +74,7 @@ class ProviderCommand(TyperCommand):
         """Load the providers first: their options belong to the line that names them."""
         from skoop.provider.registry import Registry
 
-        ctx.meta[_REGISTRY] = Registry.of(_plugins(args), self._expected(list(args)))
+        ctx.meta[_REGISTRY] = Registry.of(plugins_of(args), self._expected(list(args)))
         return super().parse_args(ctx, args)
 
     def get_params(self, ctx: Any) -> list[Any]:
@@ -138,7 +138,7 @@ class NamedProviderCommand(ProviderCommand):
         return "auto"
 
 
-def _scan(args: list[str], flag: str) -> str:
+def _scan(args: Sequence[str], flag: str) -> str:
     """The last value of a flag, "" without one; nothing after "--" is a flag."""
     found = ""
     for number, each in enumerate(args):
@@ -151,7 +151,8 @@ def _scan(args: list[str], flag: str) -> str:
     return found
 
 
-def _plugins(args: list[str]) -> Plugins:
+def plugins_of(args: Sequence[str]) -> Plugins:
+    """What a command line and the environment allow besides the built-in providers."""
     from skoop.provider.external import Plugin
     from skoop.provider.registry import Plugins
 

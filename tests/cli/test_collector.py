@@ -13,6 +13,7 @@ import yaml
 
 from skoop.collector import labels
 from tests.apiserver import ApiServer, Fault
+from tests.provider.plugins import written
 
 SHIPPED = {
     "Namespace skoop",
@@ -213,3 +214,51 @@ def test_a_static_pods_files_become_a_snapshot(run, tmp_path: Path) -> None:
     result = run("collect", "from-raw", str(tmp_path / "raw"), "-o", str(tmp_path / "b"))
     assert result.code == 4
     assert "nodes/k1.agent" in result.err and "cut off" in result.err
+
+
+OWN = """
+from skoop.provider.base import Manifests
+from skoop.provider.generic import GenericProvider
+
+API_VERSION, NAME = 1, "own"
+ACCOUNT = "apiVersion: v1\\nkind: ServiceAccount\\nmetadata: {name: %s, namespace: skoop}\\n"
+
+
+class Own(GenericProvider):
+    name = "own"
+
+    def manifests(self):
+        return Manifests(
+            assets=(("own.yaml", ACCOUNT % "own"),), bootstrap=(("own.yaml", ACCOUNT % "static"),)
+        )
+
+
+def create_provider():
+    return Own()
+"""
+
+
+@pytest.fixture
+def own_provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, file, _, digest = written(tmp_path, OWN, "own.py")
+    monkeypatch.setenv("SKOOP_PROVIDER_PLUGIN", file)
+    monkeypatch.setenv("SKOOP_PROVIDER_PLUGIN_SHA256", digest)
+
+
+@pytest.mark.usefixtures("own_provider")
+@pytest.mark.parametrize(
+    ("flags", "own"), [((), "ServiceAccount own"), (("--bootstrap",), "ServiceAccount static")]
+)
+def test_a_providers_manifests_come_with_it(run, flags: tuple[str, ...], own: str) -> None:
+    def rendered(*more: str) -> set[str]:
+        result = run("collector", "render", *flags, *more)
+        assert result.code == 0, result.err
+        objects = yaml.safe_load_all(result.out)
+        return {f"{each['kind']} {each['metadata']['name']}" for each in objects}
+
+    assert rendered("--provider", "own") - rendered() == {own}
+
+
+def test_a_provider_that_is_not_there(run) -> None:
+    result = run("collector", "render", "--provider", "nobody")
+    assert (result.code, "There is no provider 'nobody'" in result.err) == (2, True)

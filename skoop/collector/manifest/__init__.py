@@ -5,7 +5,13 @@ for when it is not up, `images.json` maps a container's name to its image.
 """
 
 from skoop.collector.manifest.lint import lint
-from skoop.collector.manifest.load import Manifest, get_bootstrap_resources, get_resources, load
+from skoop.collector.manifest.load import (
+    Manifest,
+    get_bootstrap_resources,
+    get_resources,
+    load,
+    read,
+)
 from skoop.collector.manifest.render import render
 from skoop.collector.manifest.substitute import Substitution, read_images, substitute
 
@@ -16,6 +22,7 @@ __all__ = [
     "get_resources",
     "lint",
     "load",
+    "read",
     "read_images",
     "render",
     "substitute",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,11 @@ def load(folder: Path) -> tuple[Manifest, ...]:
         raise ManifestError(f"{folder}: {error}") from None
     if not texts:
         raise ManifestError(f"{folder}: there is no .yaml file in it")
+    return read(texts)
+
+
+def read(texts: Iterable[tuple[str, str]]) -> tuple[Manifest, ...]:
+    """Every object of files that are given by name and text. Raises ManifestError likewise."""
     found = [
         _checked(content, file)
         for file, text in texts
