@@ -46,9 +46,11 @@ def _port(setting: Setting) -> int:
     if asked is not None:
         return int(asked[1] or asked[2])
     by_policy = stop.detail.startswith("policy ")
+    own = setting.stack.is_local(packet.family, packet.dst)
     hosts = setting.cluster.world.hosts.values()
-    to_node = any(host.is_local(packet.family, packet.dst) for host in hosts)
-    return packet.dport if to_node and (by_policy or _BY_PORT.search(stop.rule)) else 0
+    to_node = own or any(host.is_local(packet.family, packet.dst) for host in hosts)
+    about = to_node and _BY_PORT.search(stop.rule) is not None
+    return packet.dport if about or (own and by_policy) else 0
 
 
 def _owner(setting: Setting, number: int) -> Service | None:

@@ -108,6 +108,13 @@ def test_a_rule_about_something_else(rule: str | Ruleset, name: str) -> None:
     assert "nodeport-blocked" not in names
 
 
+def test_what_the_clients_node_does_not_forward_at_all_is_not_about_the_port() -> None:
+    policy = nft(
+        "table inet guard { chain f { type filter hook forward priority 0; policy drop; } }"
+    )
+    assert asked(policy, to=K2).suspicions[0].name == "foreign-firewall"
+
+
 def test_a_port_of_the_node_itself_is_no_node_port() -> None:
     made = asked("-t raw -A PREROUTING -p tcp -m tcp --dport 10250 -j DROP", port=10250)
     assert made.suspicions[0].name == "raw-drop"
