@@ -212,6 +212,7 @@ collect() {
     case $LINKS in
         ""|*\"bridge\"*|*\"vxlan\"*) either bridge -j fdb; either bridge -j -d link ;;
     esac
+    case $LINKS in *\"vlan_filtering\":1*) either bridge -j vlan ;; esac
     case $1 in host) run "$IP" -4 route show table all ;; esac
     if [ -n "$TC" ]; then run "$TC" -j qdisc; filters; fi
     sockets

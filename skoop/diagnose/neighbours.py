@@ -19,6 +19,7 @@ from skoop.netstack.arp import answers
 from skoop.netstack.stack import Stack
 from skoop.netstack.state import Link, Neighbour
 from skoop.netstack.walk.bridge import port_of
+from skoop.netstack.walk.vlans import refused
 
 _UNRESOLVED = frozenset(("FAILED", "INCOMPLETE"))
 _USABLE = frozenset(("REACHABLE", "STALE", "DELAY", "PROBE"))
@@ -189,7 +190,8 @@ def _beyond(world: World, stack: Stack, link: Link, family: Family) -> Iterator[
     if bridge is None or bridge.kind != "bridge":
         yield None
     elif bridge.up and port_of(device).state == "forwarding":
-        yield Listener(other, bridge)
+        shut = _vlan_shut(bridge, device, bridge)
+        yield None if shut is None else Listener(other, bridge, shut)
         yield from _behind_ports(world, other, bridge, family, without=device.name)
 
 
@@ -213,10 +215,24 @@ def _behind_ports(
         if isinstance(end, WireEnd):
             if not shut or family is Family.V6:
                 yield None
-        elif not end[1].up or end[1].master:
             continue
-        elif shut and family is Family.V6:
+        if not end[1].up or end[1].master:
+            continue
+        vlan = _vlan_shut(bridge, arrived or bridge, port)
+        if vlan is None or (shut and family is Family.V6):
             yield None
         else:
             off = f"{UNHEARD} {port.name}, which has bcast_flood off"
-            yield Listener(*end, off if shut else "")
+            yield Listener(*end, vlan or (off if shut else ""))
+
+
+def _vlan_shut(bridge: Link, one: Link, other: Link) -> str | None:
+    """Why a question or its answer does not pass a bridge that filters VLANs, "" when both do or
+    when the VLANs were not collected (then the walk asks), None when that cannot be told."""
+    if not bridge.vlans.known:
+        return ""
+    ways = refused(bridge, one, other), refused(bridge, other, one)
+    said = next((each for each in ways if each), "")
+    if said:
+        return f"{UNHEARD}: {said}"
+    return None if None in ways else ""

@@ -74,6 +74,23 @@ class BridgePort(Struct, frozen=True):
     locked: bool = False
 
 
+class Vlan(Struct, frozen=True):
+    """One or several VLANs that a bridge port, or the bridge itself, carries. `pvid` is what
+    untagged frames that come in are given; with `untagged` frames go out without their tag."""
+
+    first: int
+    last: int
+    pvid: bool = False
+    untagged: bool = False
+
+
+class Vlans(Struct, frozen=True):
+    """What a bridge port carries; `known` is false when it was not collected."""
+
+    known: bool = False
+    carried: tuple[Vlan, ...] = ()
+
+
 class Action(Enum):
     """What is known of a qdisc, filter or program: it lets all pass, it may drop, change or
     redirect (a program of BPF, or something else that is not modelled), or it drops all."""
@@ -113,7 +130,8 @@ class Link(Struct, frozen=True, kw_only=True):
     `peer_index` is the other end's ifindex (0 unknown) in the namespace `peer_nsid` (-1: the same
     namespace; -2: one that has no id here). `master` is the name of the bridge, bond or VRF it
     belongs to. `arp` is false under IFF_NOARP.
-    `tc` tells what traffic control may do to packets.
+    `tc` tells what traffic control may do to packets, `vlans` what it carries in a bridge that
+    filters VLANs.
     """
 
     index: int
@@ -134,6 +152,7 @@ class Link(Struct, frozen=True, kw_only=True):
     bridge: BridgeSettings | None = None
     port: BridgePort | None = None
     tc: TrafficControl = UNSHAPED
+    vlans: Vlans = Vlans()
     raw: str = ""
 
 

@@ -27,11 +27,12 @@ from skoop.netstack.dump.neighbours import read_neighbours
 from skoop.netstack.dump.nexthops import read_nexthops
 from skoop.netstack.dump.ports import read_ports
 from skoop.netstack.dump.procsockets import read_proc_sockets
-from skoop.netstack.dump.qdiscs import read_qdiscs
+from skoop.netstack.dump.qdiscs import read_filters, read_qdiscs
 from skoop.netstack.dump.routes import read_cached, read_routes
 from skoop.netstack.dump.rules import read_rules
 from skoop.netstack.dump.sockets import read_sockets
 from skoop.netstack.dump.sysctls import read_sysctls
+from skoop.netstack.dump.vlans import read_vlans
 from skoop.netstack.ipset.parse import read_ipsets
 from skoop.netstack.iptables import read_ruleset
 from skoop.netstack.nft.reader import read_ruleset as read_nft_json
@@ -63,6 +64,8 @@ READERS: dict[str, Reader] = {
     "ports": _sourced(read_ports),
     "nexthops": _sourced(read_nexthops),
     "qdiscs": _sourced(read_qdiscs),
+    "filters": _sourced(read_filters),
+    "vlans": _sourced(read_vlans),
     "sockets": _sourced(read_sockets),
     "proc-sockets": _sourced(read_proc_sockets, Proto.TCP),
     "conntrack": _sourced(read_conntrack),

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.guest.boot import available, run
-from tests.guest.modules import IPVS
+from tests.guest.modules import ALL
 
 
 def main() -> int:
@@ -24,7 +24,7 @@ def main() -> int:
         return 2
     with TemporaryDirectory(prefix="skoop-guest-") as folder:
         chosen = given.folder or Path(folder)
-        ended = run(given.arguments, chosen, modules=IPVS, timeout=given.timeout)
+        ended = run(given.arguments, chosen, modules=ALL, timeout=given.timeout)
     print(ended.output, end="")
     if ended.status < 0:
         print(ended.console, file=sys.stderr)

@@ -9,3 +9,8 @@ LAB = (
 
 IPVS = (*LAB, "ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_lc", "ip_vs_sh")
 """The same with IPVS and its usual schedulers."""
+
+SHAPING = (*LAB, "sch_netem", "sch_ingress", "cls_matchall", "act_gact")
+"""The lab's with traffic control."""
+
+ALL = (*IPVS, *SHAPING)

@@ -8,7 +8,8 @@ import pytest
 
 from tests.guest import available, run
 from tests.guest.boot import SHARED
-from tests.guest.modules import IPVS
+from tests.guest.modules import IPVS, SHAPING
+from tests.lab.faults.guest import FAULTS
 
 pytestmark = pytest.mark.skipif(bool(available()), reason=available() or "-")
 
@@ -41,3 +42,15 @@ def test_services_in_ipvs_mode(tmp_path: Path) -> None:
     assert ended.status == 0, ended.output
     assert "8 cases: " in ended.output
     assert "rules: 0 differences" in ended.output
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("fault", [each.name for each in FAULTS if not each.harmless])
+def test_a_fault_that_needs_the_guest(fault: str, tmp_path: Path) -> None:
+    """VLANs in bridges and traffic control: the simulator agrees with the guest's kernel."""
+    asked = ["--fault", fault, "--seed", "71", "--queries", "20", "--cases", "20"]
+    results = ["--no-shrink", "--results", str(SHARED / "results")]
+    command = ["-m", "tests.lab", "fresh", *asked, *results]
+    ended = run(command, tmp_path, modules=SHAPING, timeout=180)
+    assert ended.status == 0, ended.output
+    assert "20 cases: " in ended.output

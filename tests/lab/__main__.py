@@ -16,6 +16,7 @@ from tests.lab.calico.faults import OWN as CALICO
 from tests.lab.differential import Tally, blame_round, keep, rounds, shrink
 from tests.lab.effect import Effect, effect_of
 from tests.lab.faults import CATALOGUE, find
+from tests.lab.faults.guest import FAULTS as GUEST
 from tests.lab.generate import random_cluster, standard
 from tests.lab.judge import Case, Opinion
 from tests.lab.lab import Lab
@@ -48,7 +49,10 @@ def main() -> int:
     fresh.add_argument("--services", action="store_true", help="only Services, without faults")
     fresh.add_argument("--calico", action="store_true", help="Calico clusters")
     names = sorted(f.name for f in (*CATALOGUE, *CALICO))
-    fresh.add_argument("--fault", default="", choices=names, metavar="NAME", help="only this fault")
+    everything = sorted((*names, *(f.name for f in GUEST)))
+    fresh.add_argument(
+        "--fault", default="", choices=everything, metavar="NAME", help="only this fault"
+    )
     fresh.add_argument("--proxy", default="", help="only this mode of kube-proxy")
     fresh.add_argument("--no-shrink", action="store_true", help="only report")
     fresh.add_argument("--results", type=Path, default=RESULTS)

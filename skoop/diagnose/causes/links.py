@@ -23,6 +23,7 @@ from skoop.model.diagnosis import Suspicion
 from skoop.model.disposition import Direction
 from skoop.model.trace import Evidence
 from skoop.netstack.neightable import LIMITS
+from skoop.netstack.walk.vlans import VLAN, vlan_evidence
 
 
 def link_down(setting: Setting) -> Suspicion:
@@ -86,6 +87,8 @@ def unresolved(setting: Setting) -> Suspicion:
         )
     if "arp_ignore" in stop.detail:
         return setting.suspect(sysctl.ArpIgnoreSet, f"{message}: {stop.detail}")
+    if UNHEARD in stop.detail and VLAN in stop.detail:
+        return vlan_filtered(setting)
     if UNHEARD in stop.detail:
         return setting.suspect(neighbour.ArpSuppressed, f"{message}: {stop.detail}")
     link = setting.stack.links.get(stop.device)
@@ -162,6 +165,19 @@ def port_state(setting: Setting) -> Suspicion:
     message = f"On {setting.place}, {stop.detail}, so nothing passes it"
     fix = f"bridge link set dev {stop.device} state 3"
     return setting.suspect(bridge.StpBlocking, message, fix=fix)
+
+
+def vlan_filtered(setting: Setting) -> Suspicion:
+    """Reason.VLAN, and a question for a MAC that a VLAN keeps from its station."""
+    world = setting.cluster.world
+    host = world.hosts[world.machine_of[setting.stack.id]]
+    clause = setting.blocker.stop.detail.rpartition(f"{UNHEARD}: ")[2].rstrip(")")
+    named = {word.strip(",;()") for word in clause.split()}
+    ports = [each for each in host.namespace.links if each.name in named]
+    evidence = () if setting.blocker.stop.evidence else vlan_evidence(host, *ports)
+    message = f"On node {host.id.partition('/')[2]}, {clause}"
+    fix = "bridge vlan show; bridge vlan add dev PORT vid VID pvid untagged"
+    return setting.suspect(bridge.VlanFiltered, message, evidence=evidence, fix=fix)
 
 
 def hairpin(setting: Setting) -> Suspicion:

@@ -42,6 +42,7 @@ _CAUSES: dict[Reason, Callable[[Setting], Suspicion | None]] = {
     Reason.FDB_MISSING: links.fdb_missing,
     Reason.FLOOD_OFF: links.flood_off,
     Reason.PORT_STATE: links.port_state,
+    Reason.VLAN: links.vlan_filtered,
     Reason.HAIRPIN: links.hairpin,
     Reason.ISOLATED: links.isolated,
     Reason.TUNNEL_LOCAL: routing.tunnel_local,

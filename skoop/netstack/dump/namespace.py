@@ -27,6 +27,7 @@ from skoop.netstack.dump.routes import read_cached, read_routes, resolved, with_
 from skoop.netstack.dump.rules import read_rules
 from skoop.netstack.dump.sockets import merged, read_sockets
 from skoop.netstack.dump.sysctls import read_sysctls
+from skoop.netstack.dump.vlans import read_vlans, with_vlans
 from skoop.netstack.state import (
     CtTable,
     FdbEntry,
@@ -159,6 +160,8 @@ def _links(reader: _Reading) -> tuple[Link, ...]:
     def read(text: str, source: str) -> Mapping[str, TrafficControl]:
         return read_qdiscs(text, source, filters)
 
+    vlans = reader.optional("links", "bridge -j vlan", read_vlans)
+    links = links if vlans is None else with_vlans(links, vlans)
     return with_qdiscs(links, reader.optional("links", "tc -j qdisc", read) or {})
 
 

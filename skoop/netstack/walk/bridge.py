@@ -29,6 +29,8 @@ from skoop.netstack.walk.input import input_flow, receive_ip, route_input
 from skoop.netstack.walk.netfilter import Passage, Passed, run_hook
 from skoop.netstack.walk.sources import validate_source
 from skoop.netstack.walk.tc import through
+from skoop.netstack.walk.vlans import refused as refused_vlan
+from skoop.netstack.walk.vlans import vlan_stop
 
 _PLAIN_PORT = BridgePort()
 
@@ -60,21 +62,21 @@ def receive_by_port(stack: Stack, port: Link, frame: Frame, branch: Branch) -> l
 def _through_vlans(
     stack: Stack, bridge: Link, port: Link, frame: Frame, branch: Branch
 ) -> list[Event]:
-    """Which VLANs a port carries is not collected: both answers are followed."""
-    why = "which VLANs the ports of a filtering bridge carry is not modelled"
+    """Up to the host the bridge itself must carry the VLAN; on to a port, that port."""
+    if port.vlans.known and bridge.vlans.known:
+        goal = bridge if _is_for(stack, bridge, frame.destination) else port
+        clause = refused_vlan(bridge, port, goal) if goal is bridge else ""
+        if clause == "":
+            return _accepted(stack, bridge, port, frame, branch)
+        return [Stopped(branch, vlan_stop(stack, port, goal, clause), frame.packet)]
+    why = "which VLANs the ports of a filtering bridge carry was not collected"
     unknown = Unknown(f"bridge {bridge.name} of {stack.id}", "vlan_filtering 1", why)
     if any(guess.unknown == unknown for guess in branch.guesses):
         return _accepted(stack, bridge, port, frame, branch)
     passes = replace(branch, guesses=(*branch.guesses, Guess(unknown, matched=False)))
     drops = replace(branch, guesses=(*branch.guesses, Guess(unknown, matched=True)))
-    stop = Stop(
-        disposition=Disposition.DROPPED,
-        reason=Reason.NOT_MODELLED,
-        detail=f"{bridge.name} may not carry the frame's VLAN to where it goes",
-        device=port.name,
-    )
     return [
-        Stopped(drops, stop, frame.packet),
+        Stopped(drops, vlan_stop(stack, port, port, None), frame.packet),
         *_accepted(stack, bridge, port, frame, passes),
     ]
 
@@ -231,6 +233,12 @@ def may_leave(stack: Stack, in_port: Link | None, port: Link) -> Stop | None:
     if not port.up:
         detail = f"{port.name} is down"
         return _refusal(Disposition.LINK_DOWN, Reason.LINK_DOWN, detail, port, stack)
+    bridge = stack.links.get(port.master)
+    if bridge is not None and bridge.vlans.known:
+        source = in_port or bridge
+        clause = refused_vlan(bridge, source, port)
+        if clause != "":
+            return vlan_stop(stack, source, port, clause)
     if in_port is None:
         return None
     if in_port.name == port.name and not port_of(port).hairpin:

@@ -124,6 +124,7 @@ class Reason(Enum):
     FDB_MISSING = "a forwarding entry is missing"
     FLOOD_OFF = "a bridge port takes no frames for unknown stations"
     PORT_STATE = "a bridge port does not forward"
+    VLAN = "a bridge filters the VLAN"
     HAIRPIN = "a bridge port would send a frame back"
     ISOLATED = "bridge ports are isolated"
     TUNNEL_LOCAL = "the tunnel's own address is not local"

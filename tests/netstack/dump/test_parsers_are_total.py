@@ -22,11 +22,12 @@ from skoop.netstack.dump.neighbours import read_neighbours
 from skoop.netstack.dump.nexthops import read_nexthops
 from skoop.netstack.dump.ports import read_ports
 from skoop.netstack.dump.procsockets import read_proc_sockets
-from skoop.netstack.dump.qdiscs import read_qdiscs
+from skoop.netstack.dump.qdiscs import read_filters, read_qdiscs
 from skoop.netstack.dump.routes import locked_mtus, read_routes
 from skoop.netstack.dump.rules import read_rules
 from skoop.netstack.dump.sockets import read_sockets
 from skoop.netstack.dump.sysctls import read_sysctls
+from skoop.netstack.dump.vlans import read_vlans
 
 Reader = Callable[[str, str], object]
 
@@ -50,7 +51,9 @@ JSON_READERS: list[Reader] = [
     read_fdb,
     read_ports,
     read_nexthops,
+    read_filters,
     read_qdiscs,
+    read_vlans,
     _routes,
     _rules,
 ]
