@@ -9,9 +9,11 @@ In this order of trust:
    repair removes the first obstacle.
 4. What lost the error that the client waits for. Where that was "too big", it comes before MTUs
    that could be mended: they do no harm to a sender that is told.
-5. What kube-proxy should have programmed for the Service asked for.
+5. What is wrong with the Service asked for, or with what kube-proxy should have programmed for it;
+   a port of the node that is wanted more than once.
 6. That a pod asked about does not run, where it is the one that does not answer.
-7. What stopped the packet, by itself, and first the rule without which more passes; then what
+7. A rule that cannot be decided, where the answer hangs on it.
+8. What stopped the packet, by itself, and first the rule without which more passes; then what
    would stop it next.
 """
 
