@@ -78,9 +78,6 @@ def _arrives(stack: Stack, event: Cross, answer: Arrives) -> Iterator[At | End]:
         if lost is not None:
             yield ended(stack, lost)
     packet = event.frame.packet if answer.packet is None else answer.packet
-    if answer.routed and packet.inner is not None:
-        # A router's device cuts a burst in a tunnel into its segments (net_gso_features()).
-        packet = replace(packet, gso=False)
     frame = replace(event.frame, packet=packet, destination=answer.mac)
     arrived = Cross(travelled(branch, event, answer.journey), event.link, frame)
     yield from _into(stack, arrived, answer.stack, answer.link, routed=answer.routed)

@@ -33,12 +33,20 @@ def client_ip_lost(inquiry: Inquiry, policies: Iterable[Suspicion]) -> tuple[Sus
     if asked.destination.service.external_traffic_policy != "Cluster":
         return ()
     translated = [each for each in policies if each.name == policy.IpblockVsNatAddress.name]
+    unmasked: dict[tuple[str, str, str], Settled | None] = {}
     for row in inquiry.settled.rows:
         hop = _masqueraded(row)
         if hop is None or row.result is Result.OK:
             continue
         denying = [each for each in row.blockers[:1] if _is_after(each, hop)]
-        if denying and (translated or _passes_unmasked(inquiry, hop, denying[0])):
+        rule = _by_proxy(hop)
+        if not denying or rule is None:
+            continue
+        # Rows of one rule have one walk without it, however many they are.
+        where = (hop.node, *rule)
+        if not translated and where not in unmasked:
+            unmasked[where] = _unmasked(inquiry, *where)
+        if translated or _passes(inquiry, unmasked[where], denying[0]):
             return (_lost(asked, hop, denying[0]),)
     return ()
 
@@ -72,16 +80,17 @@ def _is_after(blocker: Blocker, hop: Hop) -> bool:
     return stopped and blocker.packet.src == _sent(hop).src
 
 
-def _passes_unmasked(inquiry: Inquiry, hop: Hop, blocker: Blocker) -> bool:
-    found = _by_proxy(hop)
+def _unmasked(inquiry: Inquiry, node: str, place: str, rule: str) -> Settled | None:
+    """What comes of the question without a rule; None when that cannot be tried."""
     world = inquiry.flight.world
-    stack = world.stacks.get(hop.node)
-    if found is None or stack is None:
+    stack = world.stacks.get(node)
+    changed = without_rule(stack.namespace, place, rule) if stack else None
+    return again(inquiry, world.with_namespace(changed)) if changed else None
+
+
+def _passes(inquiry: Inquiry, after: Settled | None, blocker: Blocker) -> bool:
+    if after is None:
         return False
-    changed = without_rule(stack.namespace, *found)
-    if changed is None:
-        return False
-    after = again(inquiry, world.with_namespace(changed))
     stopped = {identity(each) for row in after.rows for each in row.blockers}
     return identity(blocker) not in stopped and _arriving(after) > _arriving(inquiry.settled)
 
