@@ -131,7 +131,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     fault(
         "pmtud-blocked-but-clamped",
-        "mss-clamp-missing",
+        # Of TCP nothing is too big any more; a datagram may be.
+        "pmtud-blocked",
         at(
             "nodes",
             f"iptables -I OUTPUT {_NO_NEEDED}",
@@ -140,7 +141,6 @@ FAULTS: tuple[Fault, ...] = (
         ),
         reshape=_big_pods,
         fits=lambda c, t: tunnelled(c, t) and c.cni == "hand",
-        harmless="TCP never sends what does not fit, and the datagrams that are asked are small",
     ),
     fault(
         "pod-mtu-too-big",

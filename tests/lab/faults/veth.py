@@ -144,6 +144,7 @@ FAULTS: tuple[Fault, ...] = (
         cold=True,
         # A pod that asks first is known to its mates, so what else goes on decides.
         unmodelled=True,
+        harmless="every pod is asked to talk to its mates, which learn its MAC from its questions",
     ),
     fault(
         "bridge-fdb-wrong-port",
