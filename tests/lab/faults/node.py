@@ -141,6 +141,7 @@ FAULTS: tuple[Fault, ...] = (
         ),
         reshape=_big_pods,
         fits=lambda c, t: tunnelled(c, t) and c.cni == "hand",
+        also=("mtu-pod-exceeds-path", "mtu-node-mismatch"),
     ),
     fault(
         "pod-mtu-too-big",
