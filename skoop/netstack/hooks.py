@@ -33,9 +33,10 @@ _ENTRY = (Hook.PREROUTING, Hook.OUTPUT)
 class HookPlan:
     """The chains of one hook and family, in the order the kernel runs them.
 
-    Chains of iptables-legacy and of nftables at one priority run in the order of their
-    registration, which no dump shows. Then both orders are run, and where they differ the packet's
-    fate is a guess. `others` are stages that are no chains (IPVS), with their priorities.
+    At one priority the chain that was registered last runs first (nf_hook_entries_grow()). In one
+    table that is the one listed last; of chains in several tables, and of iptables-legacy, no dump
+    shows which is younger. Then both orders are run, and where they differ the packet's fate is a
+    guess. `others` are stages that are no chains (IPVS), with their priorities.
     """
 
     __slots__ = ("_orders", "_shared", "hook")
@@ -54,13 +55,14 @@ class HookPlan:
             if chain.hook is hook and chain.family in (None, family)
         ]
         self.hook = hook
-        nats = [chain for chain in chains if chain.kind is ChainKind.NAT]
-        rest = [chain for chain in chains if chain.kind is not ChainKind.NAT]
-        self._shared = _same_place(rest) or _same_place(nats)
-        legacy_first = _stages(hook, chains, others, first=_LEGACY)
-        self._orders: tuple[tuple[Stage, ...], ...] = (legacy_first,)
+        self._shared = _same_place([each for each in chains if each.kind is not ChainKind.NAT])
+        self._shared = self._shared or _same_place([e for e in chains if e.kind is ChainKind.NAT])
+        tables = tuple(dict.fromkeys(_table(each) for each in chains))
+        self._orders: tuple[tuple[Stage, ...], ...] = (
+            _stages(hook, _ordered(chains, tables[::-1]), others),
+        )
         if self._shared:
-            self._orders = (legacy_first, _stages(hook, chains, others, first="nft"))
+            self._orders = (*self._orders, _stages(hook, _ordered(chains, tables), others))
 
     def run(self, packet: Packet, tracked: Tracked, scene: Scene) -> tuple[State, ...]:
         """Every way the hook can end for a packet."""
@@ -72,47 +74,58 @@ class HookPlan:
             return ends
         unknown = Unknown(f"hook {self.hook.name}", self._shared, _ORDER_UNSEEN)
         return tuple(
-            replace(end, guesses=(*end.guesses, Guess(unknown, legacy_first)))
-            for legacy_first, states in ((True, ends), (False, others))
+            replace(end, guesses=(*end.guesses, Guess(unknown, listed_last_first)))
+            for listed_last_first, states in ((True, ends), (False, others))
             for end in states
         )
 
 
-_LEGACY = "iptables-legacy"
 _ORDER_UNSEEN = (
-    "iptables-legacy and nftables chains of one priority run in the order of their registration, "
-    "which no dump shows"
+    "chains of several tables at one priority run in the order of their registration, the youngest "
+    "first, which no dump shows"
 )
+
+_Table = tuple[str, str]
+"""The engine, and the table's name."""
+
+
+def _table(chain: BaseChain) -> _Table:
+    return chain.engine, chain.name.rpartition(" ")[0]
+
+
+def _ordered(chains: list[BaseChain], tables: tuple[_Table, ...]) -> list[BaseChain]:
+    """By priority, at one priority by the order given of their tables, in one table the last one
+    first."""
+    places = {table: number for number, table in enumerate(tables)}
+
+    def place(item: tuple[int, BaseChain]) -> tuple[int, int, int]:
+        number, chain = item
+        return chain.priority, places[_table(chain)], -number
+
+    return [chain for _, chain in sorted(enumerate(chains), key=place)]
 
 
 def _stages(
-    hook: Hook, chains: list[BaseChain], others: tuple[tuple[int, Stage], ...], *, first: str
+    hook: Hook, chains: list[BaseChain], others: tuple[tuple[int, Stage], ...]
 ) -> tuple[Stage, ...]:
-    """The stages by priority; at one priority the engine named `first` goes first."""
-
-    def place(chain: BaseChain) -> tuple[int, int]:
-        return chain.priority, 1 if (chain.engine == _LEGACY) == (first == _LEGACY) else 2
-
-    ordered = sorted(chains, key=place)
-    nats = tuple(chain for chain in ordered if chain.kind is ChainKind.NAT)
-    stages: list[tuple[tuple[int, int], Stage]] = [
-        (place(chain), ChainStage(chain)) for chain in ordered if chain.kind is not ChainKind.NAT
-    ]
-    stages += (((priority, 0), stage) for priority, stage in others)
+    """The stages by priority; at one priority what is no chain goes first."""
+    nats = tuple(chain for chain in chains if chain.kind is ChainKind.NAT)
+    stages = list(others)
     if hook in _ENTRY:
-        stages.append(((_CONNTRACK_PRIORITY, 0), track))
+        stages.append((_CONNTRACK_PRIORITY, track))
     if hook in _NAT_PRIORITY:
-        stages.append(((_NAT_PRIORITY[hook], 0), NatStage(hook, nats)))
+        stages.append((_NAT_PRIORITY[hook], NatStage(hook, nats)))
+    stages += [(e.priority, ChainStage(e)) for e in chains if e.kind is not ChainKind.NAT]
     stages.sort(key=lambda item: item[0])
     return tuple(stage for _, stage in stages)
 
 
 def _same_place(chains: list[BaseChain]) -> str:
-    """Names of a legacy and an nftables chain that share a priority, "" when there are none."""
-    legacy = {chain.priority: chain for chain in chains if chain.engine == _LEGACY}
+    """Names of two chains of different tables that share a priority, "" when there are none."""
+    first: dict[int, BaseChain] = {}
     for chain in chains:
-        if chain.engine != _LEGACY and chain.priority in legacy:
-            other = legacy[chain.priority]
+        other = first.setdefault(chain.priority, chain)
+        if _table(other) != _table(chain):
             return f"{other.engine} {other.name}, {chain.engine} {chain.name}"
     return ""
 

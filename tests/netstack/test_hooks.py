@@ -86,13 +86,26 @@ table inet fw {
 NFT_BY_MARK = NFT_MARKED.replace("; meta", ";\n meta").replace("drop }", "drop\n }")
 
 
-def test_at_one_priority_the_order_of_legacy_and_nft_is_unknown() -> None:
-    marking = iptables("-t filter -A FORWARD -j MARK --set-mark 1")
+@pytest.mark.parametrize("engine", ["iptables-legacy", "iptables-nft"])
+def test_at_one_priority_the_order_of_tables_is_unknown(engine: str) -> None:
+    marking = iptables("-t filter -A FORWARD -j MARK --set-mark 1", engine=engine)
     ends = run(Hook.FORWARD, marking, nft(NFT_BY_MARK), oif="e0")
     (unknown,) = {guess.unknown for end in ends for guess in end.branch.guesses}
     assert "registration" in unknown.why
-    assert "iptables-legacy" in unknown.rule
-    assert "nft" in unknown.rule
+    assert engine in unknown.rule
+    assert "nft inet fw f" in unknown.rule
+
+
+MARKS = "type filter hook forward priority filter; policy accept;\n meta mark set 1"
+DROPS = "type filter hook forward priority filter; policy accept;\n meta mark 1 drop"
+
+
+@pytest.mark.parametrize(("first", "second", "expected"), [(MARKS, DROPS, "pass"),
+                                                           (DROPS, MARKS, "stop")])  # fmt: skip
+def test_in_one_table_the_youngest_chain_runs_first(first: str, second: str, expected: str) -> None:
+    """Measured on the kernel: a hook is put before those of its priority."""
+    text = f"table ip t {{\n chain a {{\n {first}\n }}\n chain b {{\n {second}\n }}\n}}\n"
+    assert fate(run(Hook.FORWARD, nft(text), oif="e0")) == expected
 
 
 def test_iptables_nft_runs_in_the_order_of_nft() -> None:
