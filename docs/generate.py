@@ -141,16 +141,18 @@ def not_told_page() -> str:
     known = told()
     settled = {name for name, _ in (*NO_EVIDENCE, *CANNOT_BE, *BY_ANOTHER)}
     silent = [one for one in catalogue() if one not in known and one.name not in settled]
-    lines = [
-        "# Causes not told",
-        "Generated. A diagnosis should be able to name every cause that operators meet. These it "
-        "cannot name yet, or names in another way.",
+    missing = (
         "## Documented, not reported by this version",
         "Where one of these is at work the packet is still stopped in the simulation, and the "
         "last step shows where; only the name of the cause is missing, or a more general one is "
         "given.",
-        "\n".join(f"- [{one.name}](findings.md#{one.name}) (`{one.code}`)" for one in silent)
-        or "None.",
+        "\n".join(f"- [{one.name}](findings.md#{one.name}) (`{one.code}`)" for one in silent),
+    )
+    lines = [
+        "# Causes not told",
+        "Generated. A diagnosis should be able to name every cause that operators meet. These it "
+        "cannot name, or names in another way.",
+        *(missing if silent else ()),
         "## Nothing in a snapshot tells it",
         _table("cause", "why", NO_EVIDENCE),
         "## No state can be",
