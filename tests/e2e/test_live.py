@@ -34,6 +34,8 @@ def running(*options: str) -> Iterator[subprocess.Popen[str]]:
         stderr=subprocess.PIPE,
         env=environment(),
         start_new_session=True,
+        # In the background a shell lets programs ignore SIGINT, and those keep to it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as process:
         try:
             kube.until("collectors", lambda: collectors() or process.poll() is not None, 30)
