@@ -52,6 +52,8 @@ from skoop.model.disposition import Direction, Disposition, Level, Result, Verdi
 from skoop.plugin.base import Expectation
 from skoop.service.nftables.names import CLUSTER_IPS_CHECK
 
+_NAMED = 3
+"""Pods that are named where a cause is that of many."""
 _NO_WAY_ON = (Disposition.NO_ROUTE, Disposition.NEIGHBOUR_UNREACHABLE)
 
 
@@ -310,8 +312,23 @@ def _blocking(expectation: Expectation, blockers: list[Blocker]) -> Suspicion:
 
 
 def _unique(suspicions: Iterable[Suspicion]) -> tuple[Suspicion, ...]:
-    """Each finding once per place; the first one stays."""
+    """Each finding once per place, the first one stays; and once for all pods that one remedy
+    helps: a Service may have many."""
     kept: dict[tuple[str, object], Suspicion] = {}
     for suspicion in suspicions:
         kept.setdefault((suspicion.code, suspicion.where), suspicion)
-    return tuple(kept.values())
+    alike: dict[object, list[Suspicion]] = {}
+    for each in kept.values():
+        of_pods = each.where.kind == "pod" and each.fix
+        remedy = (each.code, each.level, each.blocking, each.direction, each.fix)
+        alike.setdefault(remedy if of_pods else (each.code, each.where), []).append(each)
+    return tuple(_together(first, rest) for first, *rest in alike.values())
+
+
+def _together(first: Suspicion, rest: list[Suspicion]) -> Suspicion:
+    if not rest:
+        return first
+    names = [each.where.name for each in rest]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    pods = f"pod{'s' if len(names) > 1 else ''} {', '.join(names[:_NAMED])}{more}"
+    return replace(first, message=f"{first.message}; likewise for {pods}")
