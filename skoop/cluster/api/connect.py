@@ -18,6 +18,7 @@ from skoop.errors import AccessError
 
 if TYPE_CHECKING:
     from kubernetes.client import Configuration
+    from urllib3 import PoolManager
 
 _DEFAULT_FILE = "~/.kube/config"
 _IN_CLUSTER = "KUBERNETES_SERVICE_HOST"
@@ -130,7 +131,7 @@ def _from_configuration(configuration: Configuration) -> Connection:
     if not configuration.verify_ssl:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     pool = RESTClientObject(configuration).pool_manager
-    pool.connection_pool_kw["ssl_context"] = _tls(configuration)
+    _give_contexts(pool, lambda: _tls(configuration))
     return Connection(
         host=configuration.host,
         pool=pool,
@@ -139,6 +140,23 @@ def _from_configuration(configuration: Configuration) -> Connection:
         server_hostname=configuration.tls_server_name or "",
         proxy=_proxy(configuration, pool),
     )
+
+
+def _give_contexts(pool: PoolManager, tls: Callable[[], ssl.SSLContext]) -> None:
+    """A TLS context for each connection. urllib3 loads certificates into the one it is given
+    whenever it connects; where other threads are using that one, OpenSSL crashes."""
+    from urllib3.connection import HTTPSConnection
+    from urllib3.connectionpool import HTTPSConnectionPool
+
+    class Connection(HTTPSConnection):
+        def connect(self) -> None:
+            self.ssl_context = tls()
+            super().connect()
+
+    class Pool(HTTPSConnectionPool):
+        ConnectionCls = Connection
+
+    pool.pool_classes_by_scheme = {**pool.pool_classes_by_scheme, "https": Pool}
 
 
 def _authorization(configuration: Configuration) -> Mapping[str, str]:
