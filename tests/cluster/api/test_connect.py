@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from kubernetes.config import incluster_config
@@ -19,6 +20,7 @@ from kubernetes.config import incluster_config
 from skoop.cluster.api import At, ForbiddenError, connect
 from skoop.cluster.api.connect import contexts
 from skoop.cluster.api.resource import NODES, PODS
+from skoop.cluster.parallel import in_parallel
 from skoop.errors import AccessError
 from tests.apiserver import ApiServer, Fault
 from tests.apiserver.server import TOKEN
@@ -250,6 +252,13 @@ def test_custom_ca_server_name_and_client_certificate(tmp_path: Path) -> None:
         cluster["tls-server-name"] = "api.double"
         path.write_text(json.dumps(content))
         assert works(str(path))
+        # urllib3 changes the context of a connection that it opens, so none may be shared.
+        with mock.patch.object(
+            ssl, "create_default_context", wraps=ssl.create_default_context
+        ) as made:
+            client = connect(str(path))
+            in_parallel(lambda _: list(client.pages(At(PODS))), range(8), 8)
+        assert made.call_count > 1
         target = connect(str(path)).websocket(At(PODS, "a", "b", "exec"))
         assert target.server_hostname == "api.double"
         assert target.tls is not None
