@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import Struct
+
 from skoop.diagnose.repairs import without_rule
 from skoop.diagnose.service.asked import Asked, asked_for
 from skoop.diagnose.story import Blocker, Row
@@ -23,6 +25,19 @@ _OUTER = (Via.NODE_PORT, Via.EXTERNAL_IP, Via.LOAD_BALANCER)
 _MASQUERADES = ": masquerade"
 
 
+class Masked(Struct, frozen=True):
+    """Where a rule of kube-proxy's replaced the source of the first packet, and that rule."""
+
+    hop: Hop
+    place: str
+    rule: str
+
+    @property
+    def sent(self) -> Packet:
+        """What left, without a tunnel's header."""
+        return _sent(self.hop)
+
+
 def client_ip_lost(inquiry: Inquiry, policies: Iterable[Suspicion]) -> tuple[Suspicion, ...]:
     """Where a rule or policy (of which `policies` are known to stop the packet) denies the node's
     address, and would not deny the client's: shown by the policies' own decision, or by walking
@@ -35,49 +50,41 @@ def client_ip_lost(inquiry: Inquiry, policies: Iterable[Suspicion]) -> tuple[Sus
     translated = [each for each in policies if each.name == policy.IpblockVsNatAddress.name]
     unmasked: dict[tuple[str, str, str], Settled | None] = {}
     for row in inquiry.settled.rows:
-        hop = _masqueraded(row)
-        if hop is None or row.result is Result.OK:
+        masked = _masqueraded(row)
+        if masked is None or row.result is Result.OK:
             continue
-        denying = [each for each in row.blockers[:1] if _is_after(each, hop)]
-        rule = _by_proxy(hop)
-        if not denying or rule is None:
+        denying = [each for each in row.blockers[:1] if _is_after(each, masked)]
+        if not denying:
             continue
         # Rows of one rule have one walk without it, however many they are.
-        where = (hop.node, *rule)
+        where = (masked.hop.node, masked.place, masked.rule)
         if not translated and where not in unmasked:
             unmasked[where] = _unmasked(inquiry, *where)
         if translated or _passes(inquiry, unmasked[where], denying[0]):
-            return (_lost(asked, hop, denying[0]),)
+            return (_lost(asked, masked, denying[0]),)
     return ()
 
 
-def _masqueraded(row: Row) -> Hop | None:
-    """Where kube-proxy's rules replaced the source of the first packet."""
+def _masqueraded(row: Row) -> Masked | None:
     for hop in row.traces[0].hops if row.traces else ():
-        if hop.packet_in.src != _sent(hop).src and _by_proxy(hop):
-            return hop
+        if hop.packet_in.src == _sent(hop).src:
+            continue
+        for step in hop.steps:
+            place, effect, _ = step.detail.partition(_MASQUERADES)
+            own = "KUBE-" in place or "kube-proxy" in place
+            if step.kind is StepKind.NETFILTER and effect and own and step.evidence:
+                return Masked(hop, place, step.evidence[0].text)
     return None
 
 
 def _sent(hop: Hop) -> Packet:
-    """What left, without a tunnel's header."""
     return hop.packet_out.inner or hop.packet_out
 
 
-def _by_proxy(hop: Hop) -> tuple[str, str] | None:
-    """Place and text of the rule of kube-proxy's that masqueraded."""
-    for step in hop.steps:
-        place, effect, _ = step.detail.partition(_MASQUERADES)
-        own = "KUBE-" in place or "kube-proxy" in place
-        if step.kind is StepKind.NETFILTER and effect and own and step.evidence:
-            return place, step.evidence[0].text
-    return None
-
-
-def _is_after(blocker: Blocker, hop: Hop) -> bool:
+def _is_after(blocker: Blocker, masked: Masked) -> bool:
     """Whether a rule stopped the packet with the node's address in it."""
     stopped = blocker.stop.reason is Reason.RULE and blocker.direction is Direction.FORWARD
-    return stopped and blocker.packet.src == _sent(hop).src
+    return stopped and blocker.packet.src == masked.sent.src
 
 
 def _unmasked(inquiry: Inquiry, node: str, place: str, rule: str) -> Settled | None:
@@ -100,13 +107,13 @@ def _arriving(settled: Settled) -> float:
     return sum(row.weight for row in settled.rows if row.server)
 
 
-def _lost(asked: Asked, hop: Hop, blocker: Blocker) -> Suspicion:
+def _lost(asked: Asked, masked: Masked, blocker: Blocker) -> Suspicion:
     owner = asked.destination.service
     name = f"{owner.namespace}/{owner.name}"
+    hop = masked.hop
     family = hop.packet_in.family
-    client, node = (format_ip(family, each.src) for each in (hop.packet_in, _sent(hop)))
-    found = _by_proxy(hop)
-    rule = (Evidence(f"{found[0]} on {hop.node}", found[1]),) if found else ()
+    client, node = (format_ip(family, each.src) for each in (hop.packet_in, masked.sent))
+    rule = Evidence(f"{masked.place} on {hop.node}", masked.rule)
     denying = blocker.stop.evidence[:1]
     return service.ClientIpLost.suspect(
         where=Where("service", name),
@@ -114,7 +121,7 @@ def _lost(asked: Asked, hop: Hop, blocker: Blocker) -> Suspicion:
         message=f"{blocker.node.replace('/', ' ', 1)} is asked by {node} instead of {client}, "
         f"which it would let in: externalTrafficPolicy of Service {name} is Cluster, so "
         f"{hop.node.replace('/', ' ', 1)} puts its own address there",
-        evidence=(Evidence(f"Service {name}", "externalTrafficPolicy: Cluster"), *rule, *denying),
+        evidence=(Evidence(f"Service {name}", "externalTrafficPolicy: Cluster"), rule, *denying),
         why="a backend may be on another node, and its answers must come back the same way",
         fix=f"kubectl -n {owner.namespace} patch service {owner.name} "
         """-p '{"spec":{"externalTrafficPolicy":"Local"}}'   # and ask nodes that have a backend""",
