@@ -283,7 +283,9 @@ SETUP='TOKEN=$1 CONNTRACK_LIMIT=$2 LEGACY4=$3 LEGACY6=$4 NFT4=$5 NFT6=$6 IP=$7 T
 
 # All processes once: those nearest to the pod itself (shortest cgroup path) stand for it. More than
 # one, because some end meanwhile: a probe runs in the pod as the pod's own processes do. A zombie
-# has no network namespace any more.
+# has no network namespace any more. Paths are compared without "ID:CONTROLLERS:", which depends on
+# how many hierarchies a starting process has joined so far; nor need it be in the pod's network
+# namespace yet.
 find_processes() {
     for DIR in /proc/[0-9]*; do
         { while IFS= read -r LINE; do
@@ -296,12 +298,17 @@ find_processes() {
                 case $ID in *-*) KEY=$KEY${ID%%-*}_; ID=${ID#*-} ;; *) KEY=$KEY$ID; break ;; esac
             done
             [ -e "$DIR/ns/net" ] || break
-            eval "BEST=\${LENGTH_$KEY:-99999} NEAREST=\${PROCESS_$KEY:-}"
+            LINE=${LINE#*:*:}
+            eval "BEST=\${LENGTH_$KEY:-99999} NEAREST=\${PROCESS_$KEY:-} LAST=\${LINE_$KEY:-}"
+            # Many short-lived ones of one container leave room for another container's.
+            ROOM=200
+            [ "$LINE" = "$LAST" ] && ROOM=60
             if [ ${#LINE} -lt "$BEST" ]; then
                 eval "PROCESS_$KEY=${DIR#/proc/} LENGTH_$KEY=${#LINE}"
-            elif [ ${#LINE} = "$BEST" ] && [ ${#NEAREST} -lt 60 ]; then
+            elif [ ${#LINE} = "$BEST" ] && [ ${#NEAREST} -lt $ROOM ]; then
                 eval "PROCESS_$KEY=\"$NEAREST ${DIR#/proc/}\""
             fi
+            eval "LINE_$KEY=\$LINE"
             break
         done <"$DIR/cgroup"; } 2>/dev/null
     done
@@ -326,7 +333,7 @@ inode_of() {
 pod() {
     inode_of "$4"
     if [ "$INODE" = 0 ]; then WHY="its network namespace is gone ($4)"; return 1; fi
-    if [ "$2" != - ] && [ "$INODE" = "$HOST_INODE" ]; then return 0; fi
+    if [ "$2" != - ] && [ "$INODE" = "$HOST_INODE" ]; then WHY=$HOST_NETWORK; return 1; fi
     CHECK=
     [ "$2" = - ] || CHECK="same_pod $2 $3 || exit $ENDED
 "
@@ -341,6 +348,7 @@ collect pod" 2>/dev/null
     return 1
 }
 ENDED=99
+HOST_NETWORK="all its processes are in the network namespace of the node"
 safe() {
     case $1 in *[!0-9A-Za-z./_-]*|"") note "not a name: $1"; return 1 ;; esac
 }
@@ -356,6 +364,8 @@ share() {
         for PROCESS in $FOUND; do
             pod "${POD%%=*}" "${POD#*=}" "$PROCESS" "/proc/$PROCESS/ns/net" && WHY= && break
         done
+        # Folders of logs do not tell which pods use the network of the node.
+        [ -z "$LOGS" ] || [ "$WHY" != "$HOST_NETWORK" ] || WHY=
         [ -z "$WHY" ] || note "pod ${POD%%=*}: $WHY"
     done
     for POD in $PATHS; do

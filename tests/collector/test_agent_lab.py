@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from skoop.collector.packing import unpack
 from skoop.collector.script import agent_input, agent_script
 from skoop.errors import AccessError, UsageError
 from skoop.model.address import parse_ip
-from skoop.snapshot import NamespaceKind, decode_document, encode_document, namespaces
+from skoop.snapshot import NamespaceKind, NodeDocument, decode_document, encode_document, namespaces
 
 pytestmark = [
     pytest.mark.lab,
@@ -164,6 +165,14 @@ class PodProcess(NamedTuple):
     group: Path
 
 
+def _wait_for(condition: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise TimeoutError
+
+
 @pytest.fixture(params=["kubepods/burstable/pod{uid}/c1", "kubepods-pod{uid_}.slice/cri-c1.scope"])
 def pod_process(request: pytest.FixtureRequest) -> Iterator[PodProcess]:
     """A process in a namespace of its own, in a cgroup named as one of both drivers names it, where
@@ -184,10 +193,7 @@ def pod_process(request: pytest.FixtureRequest) -> Iterator[PodProcess]:
         for each in ended:
             each.kill()
         own = Path("/proc/self/ns/net").stat().st_ino
-        for _ in range(100):
-            if Path(f"/proc/{process.pid}/ns/net").stat().st_ino != own:
-                break
-            time.sleep(0.01)
+        _wait_for(lambda: Path(f"/proc/{process.pid}/ns/net").stat().st_ino != own)
         yield PodProcess(process.pid, folder / "cgroup.procs")
     finally:
         for each in (*ended, process):
@@ -224,33 +230,105 @@ def test_a_pod_is_found_by_its_uid(pod_process: PodProcess, shell: tuple[str, ..
     assert [note.split(":")[0] for note in document.notes] == ["pod shop/gone"]
 
 
-def test_a_process_that_ends_meanwhile_is_not_the_only_one(
-    pod_process: PodProcess, tmp_path: Path
-) -> None:
-    """As a probe's does, which runs in the pod's own cgroup."""
+@pytest.fixture
+def failing_once(tmp_path: Path) -> Path:
+    """A folder with an nsenter that fails the first time, and then has left the file `ended`."""
     wrapper = tmp_path / "nsenter"
     wrapper.write_text(
         f"#!/bin/sh\n[ -e {tmp_path}/ended ] || {{ : >{tmp_path}/ended; exit 1; }}\n"
         'exec /usr/bin/nsenter "$@"\n'
     )
     wrapper.chmod(0o755)
+    return tmp_path
+
+
+def agent_for_one_pod(*, tools: Path | None = None) -> NodeDocument:
+    path = os.environ["PATH"] if tools is None else f"{tools}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-s", "--", "--pod", f"shop/web={UID}"],
+        input=agent_script().encode(),
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PATH": path},
+    )
+    return parse_agent_output(done.stdout, "k1", "agent")
+
+
+def test_a_process_that_ends_meanwhile_is_not_the_only_one(
+    pod_process: PodProcess, failing_once: Path
+) -> None:
+    """As a probe's does, which runs in the pod's own cgroup."""
     second = subprocess.Popen(["nsenter", "-t", str(pod_process.pid), "-n", "sleep", "60"])
     try:
         pod_process.group.write_text(str(second.pid))
-        done = subprocess.run(
-            ["sh", "-s", "--", "--pod", f"shop/web={UID}"],
-            input=agent_script().encode(),
-            capture_output=True,
-            check=True,
-            env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
-        )
+        document = agent_for_one_pod(tools=failing_once)
     finally:
         second.kill()
         second.wait()
-    document = parse_agent_output(done.stdout, "k1", "agent")
-    assert (tmp_path / "ended").exists()
+    assert (failing_once / "ended").exists()
     assert [dump.kind for dump in document.namespaces].count(NamespaceKind.POD) == 1
     assert document.notes == ()
+
+
+def test_a_process_that_has_joined_few_hierarchies_does_not_stand_for_its_pod(
+    pod_process: PodProcess, failing_once: Path
+) -> None:
+    """runc adds a probe's process to one hierarchy after another; with the shorter line of cgroup
+    v2 ("0::/...") it must not be the only one that is tried."""
+    pids, unified = Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup/unified")
+    if not (pod_process.group.is_relative_to(pids) and os.access(unified, os.W_OK)):
+        pytest.skip("one hierarchy only")
+    below = pod_process.group.parent.relative_to(pids)
+    (unified / below).mkdir(parents=True)
+    starting = subprocess.Popen(["nsenter", "-t", str(pod_process.pid), "-n", "sleep", "60"])
+    try:
+        (unified / below / "cgroup.procs").write_text(str(starting.pid))
+        document = agent_for_one_pod(tools=failing_once)
+    finally:
+        starting.kill()
+        starting.wait()
+        for found in [below, *below.parents][:-1]:
+            (unified / found).rmdir()
+    assert [dump.kind for dump in document.namespaces].count(NamespaceKind.POD) == 1
+    assert document.notes == ()
+
+
+def test_a_process_still_in_the_network_of_the_node_does_not_stand_for_its_pod(
+    pod_process: PodProcess,
+) -> None:
+    """A container that starts is in the pod's cgroup before it is in its namespaces."""
+    own = Path(f"/proc/{pod_process.pid}/ns/net").stat().st_ino
+    starting = [subprocess.Popen(["sleep", "60"]) for _ in range(4)]
+    # Met after them, as processes are met by their numbers.
+    within = subprocess.Popen(["nsenter", "-t", str(pod_process.pid), "-n", "sleep", "60"])
+    _wait_for(lambda: Path(f"/proc/{within.pid}/ns/net").stat().st_ino == own)
+    os.kill(pod_process.pid, signal.SIGKILL)
+    try:
+        for each in (*starting, within):
+            pod_process.group.write_text(str(each.pid))
+        document = agent_for_one_pod()
+    finally:
+        for each in (*starting, within):
+            each.kill()
+            each.wait()
+    (pod,) = [dump for dump in document.namespaces if dump.kind is NamespaceKind.POD]
+    assert (pod.inode, document.notes) == (own, ())
+
+
+def test_a_pod_all_of_whose_processes_are_in_the_network_of_the_node(
+    pod_process: PodProcess,
+) -> None:
+    os.kill(pod_process.pid, signal.SIGKILL)
+    own = subprocess.Popen(["sleep", "60"])
+    try:
+        pod_process.group.write_text(str(own.pid))
+        document = agent_for_one_pod()
+    finally:
+        own.kill()
+        own.wait()
+    assert [dump.kind for dump in document.namespaces] == [NamespaceKind.HOST]
+    (note,) = document.notes
+    assert note.startswith("pod shop/web: all its processes are in the network namespace")
 
 
 @pytest.fixture

@@ -55,7 +55,9 @@ class Answer:
         return all(any(_same(one, hit) for hit in hits) for one in self.outcomes)
 
     def __str__(self) -> str:
-        return f"{self.verdict}: {sorted(map(str, self.outcomes))} because {self.suspicions[:4]}"
+        unseen = [f"{each['what']}: {each['why']}" for each in self.result["not_checked"]]
+        told = f"{self.verdict}: {sorted(map(str, self.outcomes))} because {self.suspicions[:4]}"
+        return f"{told}, not checked {unseen}" if unseen else told
 
 
 def diagnose(source: str, destination: str, *options: str) -> Answer:
