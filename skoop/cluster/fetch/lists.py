@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from skoop.cluster.api import (
     ApiClient,
@@ -16,6 +16,7 @@ from skoop.cluster.api import (
     UnauthorizedError,
     UnreachableError,
 )
+from skoop.cluster.fetch.documents import Lists
 from skoop.cluster.fetch.lean import LEAN, lean_object
 from skoop.cluster.fetch.table import TABLE, Listed, When
 from skoop.cluster.memory import collector_paused
@@ -26,42 +27,6 @@ from skoop.model.progress import ListFailed, ListFinished, ListStarted, Observer
 
 _PARALLEL = 8
 _NOTHING: Collection[str] = ()
-_EMPTY = b'"items":[]}'
-"""How a list without objects ends."""
-
-
-class Lists(Struct, frozen=True):
-    """List documents by file name, as a snapshot has them, and why others are not there."""
-
-    documents: Mapping[str, bytes] = {}
-    absent: tuple[NotChecked, ...] = ()
-
-    def may_have(self, files: Iterable[str]) -> bool:
-        """Whether one of these lists has objects, or did not come."""
-        unseen = {each.what for each in self.absent}
-        return any(
-            file in unseen or not self.documents.get(file, _EMPTY).endswith(_EMPTY)
-            for file in files
-        )
-
-    def with_more(self, more: Lists) -> Lists:
-        """Both; the objects of a list that is in both are in one."""
-        documents = dict(self.documents)
-        for file, document in more.documents.items():
-            documents[file] = _joined(documents[file], document) if file in documents else document
-        return Lists(documents, (*self.absent, *more.absent))
-
-
-class _Items(Struct, frozen=True):
-    kind: str
-    apiVersion: str  # noqa: N815 - as the API calls it
-    items: list[Raw]
-
-
-def _joined(one: bytes, other: bytes) -> bytes:
-    first, second = (msgspec.json.decode(each, type=_Items) for each in (one, other))
-    whole = _Items(first.kind, first.apiVersion, first.items + second.items)
-    return msgspec.json.encode(whole)
 
 
 class _Version(Struct, frozen=True, rename="camel"):
@@ -93,9 +58,9 @@ def fetch_lists(
     served = _served(client)
     wanted = [each for each in table if _is_wanted(each, named, served)]
     fetcher = _Fetcher(client, {each.file: each for each in table}, tuple(within), observe)
-    first = [each for each in wanted if not each.only_for or each.file in named]
+    first = [each for each in wanted if each.needed is None or each.file in named]
     whole = fetcher.fetch_all(first)
-    second = [each for each in wanted if each not in first and whole.may_have(each.only_for)]
+    second = [each for each in wanted if each not in first and each.needed and each.needed(whole)]
     return whole.with_more(fetcher.fetch_all(second))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec import structs
 
 from skoop.cluster import decode
-from skoop.cluster.fetch.lists import Lists
+from skoop.cluster.fetch.documents import Lists
 from skoop.cluster.fetch.settings import FILE
 from skoop.cluster.inventory import from_documents
 from skoop.model.diagnosis import NotChecked

@@ -12,8 +12,9 @@ from msgspec import Raw
 
 from skoop.cluster.api import ApiClient, At, NotFoundError
 from skoop.cluster.api.resource import CONFIG_MAPS
+from skoop.cluster.fetch.documents import Lists
 from skoop.cluster.fetch.lean import lean_config_map
-from skoop.cluster.fetch.lists import Lists, list_document, reason
+from skoop.cluster.fetch.lists import list_document, reason
 from skoop.cluster.fetch.table import Listed
 from skoop.cluster.parallel import in_parallel
 from skoop.errors import AccessError

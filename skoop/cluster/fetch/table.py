@@ -18,6 +18,8 @@ from skoop.cluster.api.resource import (
     PODS,
     SERVICES,
 )
+from skoop.cluster.fetch import needs
+from skoop.cluster.fetch.needs import Need
 
 
 class When(Enum):
@@ -33,14 +35,14 @@ class When(Enum):
 class Listed(Struct, frozen=True, kw_only=True):
     """A list. `file` is its name in a snapshot and in `Inventory.absent`; `instead` names the list
     to fall back to; `along_with` is another "GROUP/VERSION" whose presence makes it worth asking
-    for; `only_for` are lists without whose objects nothing refers to its own."""
+    for; `needed` tells from the lists without one whether anything refers to its objects."""
 
     resource: Resource
     file: str
     when: When = When.ALWAYS
     instead: str = ""
     along_with: str = ""
-    only_for: tuple[str, ...] = ()
+    needed: Need | None = None
     namespaced: bool = True
 
     @property
@@ -51,7 +53,6 @@ class Listed(Struct, frozen=True, kw_only=True):
 
 _CALICO = "crd.projectcalico.org"
 _POLICY = "policy.networking.k8s.io"
-_POLICIES = (f"networkpolicies.{_CALICO}", f"globalnetworkpolicies.{_CALICO}")
 
 
 def _custom(plural: str, group: str, version: str = "v1") -> Listed:
@@ -59,8 +60,8 @@ def _custom(plural: str, group: str, version: str = "v1") -> Listed:
     return Listed(resource=resource, file=resource.rbac, when=When.SERVED, namespaced=False)
 
 
-def _calico(plural: str, *, instead: str = "", only_for: tuple[str, ...] = ()) -> Listed:
-    return replace(_custom(plural, _CALICO), instead=instead, only_for=only_for)
+def _calico(plural: str, *, instead: str = "", needed: Need | None = None) -> Listed:
+    return replace(_custom(plural, _CALICO), instead=instead, needed=needed)
 
 
 TABLE = (
@@ -87,29 +88,30 @@ TABLE = (
     _calico("blockaffinities", instead=f"ipamblocks.{_CALICO}"),
     replace(_calico("ipamblocks"), when=When.INSTEAD),
     _calico("felixconfigurations"),
-    _calico("bgppeers"),
-    _calico("bgpconfigurations"),
+    _calico("bgppeers", needed=needs.bgp),
+    _calico("bgpconfigurations", needed=needs.bgp),
     _custom("installations", "operator.tigera.io"),
     _calico("networkpolicies"),
     _calico("globalnetworkpolicies"),
-    _calico("tiers", only_for=_POLICIES),
-    _calico("networksets", only_for=_POLICIES),
-    _calico("globalnetworksets", only_for=_POLICIES),
+    _calico("tiers", needed=needs.tiers),
+    _calico("networksets", needed=needs.network_sets),
+    _calico("globalnetworksets", needed=needs.network_sets),
     _calico("hostendpoints"),
     Listed(
         resource=Resource("serviceaccounts"),
         file="serviceaccounts",
         when=When.SERVED,
         along_with=f"{_CALICO}/v1",
-        only_for=_POLICIES,
+        needed=needs.service_accounts,
     ),
     _custom("adminnetworkpolicies", _POLICY, "v1alpha1"),
     _custom("baselineadminnetworkpolicies", _POLICY, "v1alpha1"),
     _custom("clusternetworkpolicies", _POLICY, "v1alpha2"),
 )
-REFERRED = frozenset(each.file for each in TABLE if each.only_for)
+_BY_POLICIES = (needs.tiers, needs.network_sets, needs.service_accounts)
+REFERRED = frozenset(each.file for each in TABLE if each.needed in _BY_POLICIES)
 """What policies refer to, for those who try policies that the cluster does not have yet."""
-NAMED = REFERRED | {each.file for each in TABLE if each.when is When.NAMED}
+NAMED = frozenset(each.file for each in TABLE if each.needed or each.when is When.NAMED)
 """What most questions do without, for those who want all."""
 
 

@@ -144,13 +144,48 @@ CALICO_KINDS = {
     "globalnetworksets": "GlobalNetworkSet",
     "hostendpoints": "HostEndpoint",
 }
-ALWAYS_OF_CALICO = {
-    f"{plural}.{CALICO}"
-    for plural in CALICO_KINDS
-    if plural not in ("ipamblocks", "tiers", "networksets", "globalnetworksets")
+BGP = frozenset({f"bgppeers.{CALICO}", f"bgpconfigurations.{CALICO}"})
+TIERS = frozenset({f"tiers.{CALICO}"})
+SETS = frozenset({f"networksets.{CALICO}", f"globalnetworksets.{CALICO}"})
+ACCOUNTS = frozenset({"serviceaccounts"})
+ALWAYS_OF_CALICO = {f"{plural}.{CALICO}" for plural in CALICO_KINDS if plural != "ipamblocks"} - (
+    BGP | TIERS | SETS
+)
+
+
+def policy(**spec: Any) -> dict[str, Any]:
+    return {"kind": "GlobalNetworkPolicy", "metadata": {"name": "all"}, "spec": spec}
+
+
+def rule(**source: Any) -> dict[str, Any]:
+    return policy(selector="all()", ingress=[{"action": "Allow", "source": source}])
+
+
+def pool(name: str, **spec: str) -> dict[str, Any]:
+    number = sum(name.encode()) % 256
+    return {
+        "kind": "IPPool",
+        "metadata": {"name": name},
+        "spec": {"cidr": f"10.{number}.0.0/16", **spec},
+    }
+
+
+VXLAN = pool("vxlan", vxlanMode="Always")
+NEEDS = {
+    "policies-of-the-default-tier": ([VXLAN, policy(selector="all()", tier="default")], set()),
+    "another-tier": ([VXLAN, policy(selector="all()", tier="security")], TIERS),
+    "a-rule-by-labels": ([VXLAN, rule(selector="role == 'db'")], SETS),
+    "a-rule-by-other-labels": ([VXLAN, rule(notSelector="has(out)")], SETS),
+    "a-rule-by-namespaces": ([VXLAN, rule(namespaceSelector="all()")], SETS),
+    "a-rule-by-networks": ([VXLAN, rule(nets=["192.0.2.0/24"])], set()),
+    "accounts-by-name": ([VXLAN, rule(serviceAccounts={"names": ["web"]})], set()),
+    "accounts-by-labels": ([VXLAN, rule(serviceAccounts={"selector": "has(team)"})], ACCOUNTS),
+    "subjects-by-accounts": ([VXLAN, policy(serviceAccountSelector="has(team)")], ACCOUNTS),
+    "vxlan-in-part": ([pool("cross", vxlanMode="CrossSubnet")], set()),
+    "ipip": ([VXLAN, pool("ipip", ipipMode="Always")], BGP),
+    "no-tunnel": ([VXLAN, pool("plain")], BGP),
+    "pools-from-elsewhere": ([], BGP),
 }
-REFERRED_TO = {*(f"{each}.{CALICO}" for each in ("tiers", "networksets", "globalnetworksets"))}
-POLICY = {"kind": "GlobalNetworkPolicy", "metadata": {"name": "all"}, "spec": {}}
 
 
 @pytest.fixture
@@ -165,19 +200,32 @@ def of_calico(client: ApiClient, **more: Any) -> set[str]:
     return set(fetch_lists(client, **more).documents) - set(ALWAYS)
 
 
-def test_what_policies_refer_to_is_listed_where_policies_are(
-    client: ApiClient, calico: ApiServer
-) -> None:
-    assert of_calico(client) == ALWAYS_OF_CALICO
-    everything = ALWAYS_OF_CALICO | REFERRED_TO | {"serviceaccounts"}
-    assert of_calico(client, named=REFERRED) == everything
-    calico.load([POLICY])
-    assert of_calico(client) == everything
+@pytest.mark.parametrize("name", NEEDS)
+def test_what_is_referred_to_is_listed(client: ApiClient, calico: ApiServer, name: str) -> None:
+    objects, expected = NEEDS[name]
+    calico.load(objects)
+    assert of_calico(client) == ALWAYS_OF_CALICO | expected
+
+
+def test_what_policies_to_be_tried_refer_to(client: ApiClient, calico: ApiServer) -> None:
+    calico.load([VXLAN])
+    assert of_calico(client, named=REFERRED) == ALWAYS_OF_CALICO | TIERS | SETS | ACCOUNTS
+
+
+def test_a_whole_snapshot_has_all(client: ApiClient, calico: ApiServer) -> None:
+    calico.load([VXLAN])
+    assert of_calico(client, named=NAMED) >= BGP | TIERS | SETS | ACCOUNTS
+
+
+def test_what_unseen_pools_may_need(client: ApiClient, calico: ApiServer) -> None:
+    calico.load([VXLAN])
+    calico.faults.add(Fault("forbidden", resource="ippools", times=0))
+    assert of_calico(client) >= BGP
 
 
 def test_what_unseen_policies_may_refer_to_is_listed(client: ApiClient, calico: ApiServer) -> None:
     calico.faults.add(Fault("forbidden", resource="globalnetworkpolicies", times=0))
-    assert of_calico(client) >= REFERRED_TO
+    assert of_calico(client) >= TIERS | SETS | ACCOUNTS
 
 
 def test_blocks_stand_in_for_their_affinities(client: ApiClient, calico: ApiServer) -> None:
