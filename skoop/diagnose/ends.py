@@ -35,12 +35,14 @@ def of_ends(cluster: Cluster, ends: Ends) -> tuple[Suspicion, ...]:
 
 
 def unseen_nodes(cluster: Cluster, names: Iterable[str]) -> tuple[Suspicion, ...]:
-    """Nodes that were not collected and are not Ready: nothing else can be said of them."""
+    """What the API says is wrong with nodes that were not collected: nothing else is known."""
     found: list[Suspicion] = []
     for name in dict.fromkeys(names):
         node = cluster.inventory.node(name)
         if node is not None and name not in cluster.machines:
             found += _not_ready(node)
+            expected = (each.suspicion for each in cluster.expected.on(name))
+            found += (each for each in expected if each.name != NodeNotReady.name)
     return tuple(found)
 
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from skoop.diagnose.world import Machine
 from skoop.model.diagnosis import Diagnosis
 from skoop.model.disposition import Result, Verdict
-from skoop.model.kube import Condition, PodContainer, build_inventory
+from skoop.model.kube import Condition, Owner, Pod, PodContainer, Workload, build_inventory
 from skoop.model.request import Overrides, Request
 from skoop.network.base import Collected
 from skoop.network.session import Session
@@ -33,8 +33,31 @@ PODS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-def ask(*, listens: bool = True, seen: tuple[str, ...] = ("k1", "k2"), **pod: Any) -> Diagnosis:
-    """a1 on k1 asks b1 on k2, which the API describes as given."""
+_AGENTS = Workload(kind="DaemonSet", namespace="kube-flannel", name="kube-flannel-ds", desired=2)
+
+
+def _agent(node: str, *, ready: bool) -> Pod:
+    return Pod(
+        namespace="kube-flannel",
+        name=f"kube-flannel-{node}",
+        node=node,
+        host_network=True,
+        phase="Running",
+        ready=ready,
+        owner=Owner("DaemonSet", _AGENTS.name),
+    )
+
+
+def ask(
+    *,
+    listens: bool = True,
+    seen: tuple[str, ...] = ("k1", "k2"),
+    ready: tuple[str, ...] | None = None,
+    agents: tuple[Pod, ...] = (),
+    **pod: Any,
+) -> Diagnosis:
+    """a1 on k1 asks b1 on k2, which the API describes as given. `ready` are the nodes that are,
+    those seen unless given; with `agents`, it is a cluster of flannel."""
     spaces = cluster()
     if not listens:
         spaces = change(spaces, "pod/t/b1", sockets=())
@@ -45,13 +68,18 @@ def ask(*, listens: bool = True, seen: tuple[str, ...] = ("k1", "k2"), **pod: An
         and ("k2" in seen or not name.startswith(("node/k2", "pod/t/b")))
     }
     known = inventory()
-    status = {name: "True" if name in seen else "Unknown" for name in ("k1", "k2")}
+    well = seen if ready is None else ready
+    status = {name: "True" if name in well else "Unknown" for name in ("k1", "k2")}
     objects = build_inventory(
         nodes=[
             replace(each, conditions=(Condition("Ready", status[each.name]),))
             for each in known.nodes
         ],
-        pods=[replace(each, **pod) if each.name == "b1" else each for each in known.pods],
+        pods=[
+            *(replace(each, **pod) if each.name == "b1" else each for each in known.pods),
+            *agents,
+        ],
+        daemon_sets=[_AGENTS] if agents else [],
     )
     machines = {
         f"k{n}": Machine(
@@ -62,7 +90,7 @@ def ask(*, listens: bool = True, seen: tuple[str, ...] = ("k1", "k2"), **pod: An
         for n, letter in ((1, "a"), (2, "b"))
         if f"k{n}" in seen
     }
-    plain = Overrides(network_plugin="kindnet")
+    plain = Overrides(network_plugin="flannel" if agents else "kindnet")
     request = Request(src="pod/t/a1", dst="pod/t/b1", port=80, overrides=plain)
     return Session(Collected(objects, machines, world(spaces), ())).diagnose(request)
 
@@ -107,4 +135,25 @@ def test_a_node_that_is_not_ready_is_named_where_nothing_was_collected(seen: str
     assert found.verdict is Verdict.UNKNOWN
     assert [(each.name, each.where.name) for each in found.suspicions] == [
         ("node-not-ready", other)
+    ]
+
+
+@pytest.mark.parametrize("seen", ["k1", "k2"])
+def test_an_agent_that_is_down_is_named_where_nothing_was_collected(seen: str) -> None:
+    other = "k2" if seen == "k1" else "k1"
+    agents = (_agent(seen, ready=True), _agent(other, ready=False))
+    found = ask(seen=(seen,), ready=("k1", "k2"), agents=agents)
+    assert found.verdict is Verdict.UNKNOWN
+    about = [(each.name, each.where.name) for each in found.suspicions]
+    assert about[0] == ("cni-agent-not-ready", other)
+    assert ("node-not-ready", other) not in about
+
+
+@pytest.mark.parametrize("seen", ["k1", "k2"])
+def test_an_agent_that_is_not_there_is_named_where_nothing_was_collected(seen: str) -> None:
+    other = "k2" if seen == "k1" else "k1"
+    found = ask(seen=(seen,), agents=(_agent(seen, ready=True),))
+    assert [(each.name, each.where.name) for each in found.suspicions][:2] == [
+        ("node-not-ready", other),
+        ("node-agent-down", other),
     ]

@@ -186,6 +186,7 @@ def daemon_set(*args: str) -> Workload:
         namespace="kube-flannel",
         name="kube-flannel-ds",
         desired=3,
+        ready=3,
         containers=(Container(name="kube-flannel", args=args),),
     )
 
@@ -219,25 +220,26 @@ def proxy_pod(node: str, *, ready: bool = True) -> Pod:
     )  # fmt: skip
 
 
-def proxy_set(desired: int) -> Workload:
-    return Workload(kind="DaemonSet", namespace="kube-system", name="kube-proxy", desired=desired)
+def proxy_set(*, desired: int = 3, ready: int = 3) -> Workload:
+    return Workload(
+        kind="DaemonSet", namespace="kube-system", name="kube-proxy", desired=desired, ready=ready
+    )
 
 
 AGENTS = {
-    "kube-proxy runs": ([proxy_pod("k1"), proxy_pod("k2")], 3, []),
-    "kube-proxy is not ready": ([proxy_pod("k1", ready=False)], 3, ["proxy-not-running"]),
-    "kube-proxy has no pod here": ([proxy_pod("k2")], 3, ["node-agent-down"]),
-    "it is not for every node": ([proxy_pod("k2")], 2, []),
-    "its pods were not collected": ([], 3, []),
+    "kube-proxy runs": ([proxy_pod("k1"), proxy_pod("k2")], proxy_set(), []),
+    "kube-proxy is not ready": ([proxy_pod("k1", ready=False)], proxy_set(), ["proxy-not-running"]),
+    "kube-proxy has no pod here": ([proxy_pod("k2")], proxy_set(ready=1), ["node-agent-down"]),
+    "kube-proxy has no pod anywhere": ([], proxy_set(ready=0), ["node-agent-down"]),
+    "it is not for every node": ([proxy_pod("k2")], proxy_set(desired=2), []),
+    "its pods were not collected": ([], proxy_set(), []),
 }
 
 
-@pytest.mark.parametrize(("pods", "desired", "expected"), AGENTS.values(), ids=AGENTS.keys())
-def test_kube_proxys_pod_on_the_node(pods: list[Pod], desired: int, expected: list[str]) -> None:
+@pytest.mark.parametrize(("pods", "of", "expected"), AGENTS.values(), ids=AGENTS.keys())
+def test_kube_proxys_pod_on_the_node(pods: list[Pod], of: Workload, expected: list[str]) -> None:
     view = cluster()
-    changed = with_inventory(
-        view, pods=[*view.inventory.pods, *pods], daemon_sets=[proxy_set(desired)]
-    )
+    changed = with_inventory(view, pods=[*view.inventory.pods, *pods], daemon_sets=[of])
     assert names(changed) == expected
 
 

@@ -45,23 +45,25 @@ def _agent(
         )
     if not own and _is_everywhere(site, workload):
         name = f"{workload.namespace}/{workload.name}"
-        count = len(site.view.inventory.nodes)
+        nodes = len(site.view.inventory.nodes)
+        status = f"desired {workload.desired} on {nodes} nodes, ready {workload.ready}"
         yield expect(
             NodeAgentDown,
             site.host,
             f"DaemonSet {name} has no pod on node {site.node}, so {who} does not run there",
-            Evidence(f"status of DaemonSet {name}", f"desired {workload.desired} on {count} nodes"),
+            Evidence(f"status of DaemonSet {name}", status),
             Evidence(f"pods of node {site.node}", f"none of DaemonSet {name}"),
             fix=f"kubectl -n {workload.namespace} describe daemonset {workload.name}",
         )
 
 
 def _is_everywhere(site: Site, workload: Workload) -> bool:
-    """Whether it is meant for every node and runs on another one; its pods may not have been
-    collected at all."""
+    """Whether it is meant for every node, and pods of it would be known: they may not have been
+    collected, unless there is one of another node, or none by its own status."""
     everywhere = workload.desired >= len(site.view.inventory.nodes)
-    known = everywhere and site.api is not None
-    return known and bool(_pods_of(site.view.inventory.pods, workload))
+    if not everywhere or site.api is None:
+        return False
+    return workload.ready == 0 or bool(_pods_of(site.view.inventory.pods, workload))
 
 
 def _pods_of(pods: Iterable[Pod], workload: Workload) -> list[Pod]:
