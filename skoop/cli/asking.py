@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from skoop.cli.complete import complete_context, complete_endpoint, complete_namespace
+from skoop.cli.complete import (
+    complete_context,
+    complete_demo,
+    complete_endpoint,
+    complete_namespace,
+)
 from skoop.cli.options import Debug, Port, Protocol
 from skoop.cli.plugged import asked
 
@@ -80,7 +85,10 @@ class Origin(NamedTuple):
     """Where the state is from."""
 
     snapshot: Annotated[str, typer.Option(metavar="PATH", help="State from a snapshot.")] = ""
-    demo: Annotated[str, typer.Option(metavar="NAME", help="State from a demo.")] = ""
+    demo: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="State from a demo.", autocompletion=complete_demo),
+    ] = ""
     kubeconfig: Annotated[
         str,
         typer.Option("--kubeconfig", "--kube-config", metavar="FILE", help="For a live cluster."),

@@ -1,4 +1,5 @@
-"""What the shell offers after a Tab: contexts, namespaces, and endpoints.
+"""What the shell offers after a Tab: contexts, demos, and what the cluster or snapshot asked has of
+namespaces and endpoints.
 
 Quick, remembered for half a minute, and silent: whatever goes wrong, nothing is offered.
 """
@@ -30,6 +31,17 @@ def complete_context(ctx: typer.Context, incomplete: str) -> list[str]:
         from skoop.cluster.api.connect import contexts
 
         return contexts(_given(ctx, "kubeconfig"))
+
+    return _offered(offer, incomplete)
+
+
+def complete_demo(incomplete: str) -> list[str]:
+    """The demos."""
+
+    def offer() -> Iterable[str]:
+        from skoop.demo import demos
+
+        return (each.name for each in demos())
 
     return _offered(offer, incomplete)
 
@@ -73,7 +85,30 @@ def _namespaces(ctx: typer.Context) -> list[str]:
 
 
 def _names(ctx: typer.Context, plural: str, namespace: str) -> Names:
-    """Names of a list, remembered or asked for with little patience."""
+    """Names of a list: recorded ones, or the cluster's."""
+    if snapshot := _given(ctx, "snapshot"):
+        return _recorded(Path(snapshot), plural, namespace)
+    if demo := _given(ctx, "demo"):
+        from skoop.demo import find_demo
+
+        with find_demo(demo).path() as path:
+            return _recorded(path, plural, namespace)
+    return _asked(ctx, plural, namespace)
+
+
+def _recorded(path: Path, plural: str, namespace: str) -> Names:
+    from skoop.snapshot import load
+
+    cluster = load(path).cluster
+    if plural == "namespaces" and plural not in cluster:
+        return [("", each) for each in sorted({space for space, _ in _recorded(path, "pods", "")})]
+    known = [each["metadata"] for each in json.loads(cluster[plural])["items"]]
+    found = [(each.get("namespace", ""), each["name"]) for each in known]
+    return [each for each in found if not namespace or each[0] == namespace]
+
+
+def _asked(ctx: typer.Context, plural: str, namespace: str) -> Names:
+    """Names of a running cluster, remembered or asked for with little patience."""
     kubeconfig, context = _given(ctx, "kubeconfig"), _given(ctx, "context")
     file = _cache(kubeconfig, context, plural, namespace)
     if file.exists() and time.time() - file.stat().st_mtime < _FRESH:

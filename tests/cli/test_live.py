@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from skoop.cli import complete, live
+from skoop.demo import find_demo
 from tests.apiserver import Fault
 from tests.network.live import RecordedNodes, serve
 from tests.scenarios import corpus
@@ -156,3 +157,17 @@ def test_names_are_remembered_and_failures_silent(
     assert complete.complete_endpoint(context, "pod/shop/web") == first
     assert complete.complete_endpoint(context, "svc/billing/") == []
     assert complete.complete_context(SimpleNamespace(params={"kubeconfig": "/no"}), "") == []
+
+
+def test_a_shell_completes_from_what_was_recorded(tmp_path: Path) -> None:
+    assert "masquerade-missing" in complete.complete_demo("masq")
+    with find_demo("masquerade-missing").path() as path:
+        for params in ({"demo": "masquerade-missing"}, {"snapshot": str(path)}):
+            context = SimpleNamespace(params=params)
+            assert complete.complete_namespace(context, "kube-s") == ["kube-system"]
+            pods = complete.complete_endpoint(context, "pod/kube-system/")
+            assert pods
+            assert all(each.startswith("pod/kube-system/") for each in pods)
+            assert complete.complete_endpoint(context, "node/")
+    nothing = SimpleNamespace(params={"snapshot": str(tmp_path / "none.tar.gz")})
+    assert complete.complete_endpoint(nothing, "node/") == []
