@@ -206,19 +206,36 @@ class PlainUnderlay:
         for other, device in self._world.underlay_links():
             if device.mac == mac and other is not stack:
                 return Arrives(other, device, mac, f"over the underlay to {other.id}")
-        if not self._world.owners(frame.packet.family, nexthop):
-            return self._behind_gateway(stack, link, frame.packet, nexthop)
         name = format_ip(frame.packet.family, nexthop)
-        raw = entry.raw if entry else mac
-        stop = Stop(
-            disposition=Disposition.NEIGHBOUR_UNREACHABLE,
-            reason=Reason.WRONG_MAC,
-            detail=f"frames for {name} go to {mac}, which no node has",
-            device=link.name,
-            address=nexthop,
-            evidence=(Evidence(f"ip neigh on {stack.id}", raw),),
-        )
-        return Lost(stop)
+        given = Evidence(f"ip neigh on {stack.id}", entry.raw if entry else mac)
+        if self._world.owners(frame.packet.family, nexthop):
+            detail = f"frames for {name} go to {mac}, which no node has"
+            return _wrong_mac(link, nexthop, detail, given)
+        heard = list(self._heard(stack, link, frame.packet.family, nexthop))
+        if any(each.mac == mac for _, each in heard):
+            return self._behind_gateway(stack, link, frame.packet, nexthop)
+        if not heard:
+            detail = (
+                f"a permanent entry says that {name} has {mac}, and no other node has heard of it"
+            )
+            return _wrong_mac(link, nexthop, detail, given, how=Disposition.INSUFFICIENT_INFO)
+        detail = f"frames for {name} go to {mac}, and other nodes know it by {heard[0][1].mac}"
+        known = (Evidence(f"ip neigh on {other.id}", each.raw) for other, each in heard)
+        return _wrong_mac(link, nexthop, detail, given, *known)
+
+    def _heard(
+        self, stack: Stack, link: Link, family: Family, address: int
+    ) -> Iterator[tuple[Stack, Neighbour]]:
+        """What other nodes of the segment have heard from a station that is no node of it."""
+        segment = [each.prefix for each in stack.addresses(link.name, family)]
+        for other, device in self._world.underlay_links():
+            entry = other.neighbours.get((device.name, family, address))
+            if other is stack or entry is None or not entry.mac or entry.is_fixed:
+                continue
+            beside = (each.value for each in other.addresses(device.name, family))
+            usable = entry.state not in ("FAILED", "INCOMPLETE")
+            if usable and any(each.contains(value) for value in beside for each in segment):
+                yield other, entry
 
     def _on_link(
         self,
@@ -270,6 +287,25 @@ class PlainUnderlay:
                 why = f"{gateway} has no way to know {prefix}, which exists only inside the nodes"
                 return Beyond(gateway, why, lost=True)
         return None
+
+
+def _wrong_mac(
+    link: Link,
+    nexthop: int,
+    detail: str,
+    *evidence: Evidence,
+    how: Disposition = Disposition.NEIGHBOUR_UNREACHABLE,
+) -> Lost:
+    return Lost(
+        Stop(
+            disposition=how,
+            reason=Reason.WRONG_MAC,
+            detail=detail,
+            device=link.name,
+            address=nexthop,
+            evidence=evidence,
+        )
+    )
 
 
 def _is_contested(owners: list[tuple[Stack, Link]]) -> bool:

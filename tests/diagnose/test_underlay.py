@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
 from skoop.diagnose.underlay import Arrives, Beyond, Carried, Lost, PlainUnderlay
 from skoop.diagnose.world import Machine, World
 from skoop.model.address import parse_prefix
+from skoop.model.disposition import Disposition
 from skoop.netstack.walk.events import Frame, Reason
 from tests.diagnose.worlds import (
     K1,
@@ -22,7 +25,7 @@ from tests.diagnose.worlds import (
     without_routes,
     world,
 )
-from tests.netstack.builders import ip, packet
+from tests.netstack.builders import ip, neighbour, packet
 
 VTEP, B1 = "10.244.2.0", "10.244.2.2"
 INSIDE = (parse_prefix("10.244.0.0/16"),)
@@ -92,3 +95,51 @@ def test_a_pod_network_that_a_route_calls_on_link(target: str, expected: str) ->
         with_routes("10.244.2.0/24 dev eth0 scope link"),
     )
     assert result(ask(spaces, "a1", f"{target}:80", unroutable=INSIDE)) == expected
+
+
+ROUTER, ELSEWHERE = "172.30.0.254", "172.30.9.9"
+TRUE_MAC, OTHER_MAC = "02:00:00:00:00:fe", "02:00:00:00:be:ef"
+
+
+def also_knows(mac: str, state: str) -> Change:
+    """A neighbour entry for the router."""
+
+    def changed(space: Any) -> Any:
+        entry = neighbour(ROUTER, "eth0", mac, state)
+        return replace(space, neighbours=(*space.neighbours, entry))
+
+    return changed
+
+
+OF_ROUTER: dict[str, tuple[Change | None, Disposition | None]] = {
+    "nobody else has heard of it": (None, Disposition.INSUFFICIENT_INFO),
+    "another node knows it so": (also_knows(OTHER_MAC, "STALE"), None),
+    "another node knows it otherwise": (
+        also_knows(TRUE_MAC, "REACHABLE"),
+        Disposition.NEIGHBOUR_UNREACHABLE,
+    ),
+    "another node is told the same for good": (
+        also_knows(OTHER_MAC, "PERMANENT"),
+        Disposition.INSUFFICIENT_INFO,
+    ),
+    "another node has asked in vain": (
+        also_knows("", "FAILED"),
+        Disposition.INSUFFICIENT_INFO,
+    ),
+}
+
+
+@pytest.mark.parametrize(("does", "expected"), OF_ROUTER.values(), ids=OF_ROUTER)
+def test_a_permanent_entry_for_a_router(does: Change | None, expected: Disposition | None) -> None:
+    """The lab's fault `gateway-wrong-mac`: frames for a MAC that the router does not have."""
+    spaces = change(cluster(), "node/k1", also_knows(OTHER_MAC, "PERMANENT"))
+    made = world(change(spaces, "node/k2", does) if does else spaces)
+    stack = made.stacks["node/k1"]
+    frame = Frame(packet(f"udp {K1} -> {ELSEWHERE}:53"), "", OTHER_MAC)
+    found = PlainUnderlay(made, INSIDE).carry(stack, stack.links["eth0"], frame, ip(ROUTER), ())
+    if expected is None:
+        assert isinstance(found, Beyond)
+        assert not found.lost
+    else:
+        assert isinstance(found, Lost)
+        assert (found.stop.disposition, found.stop.reason) == (expected, Reason.WRONG_MAC)

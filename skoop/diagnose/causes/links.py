@@ -20,7 +20,7 @@ from skoop.findings import (
 from skoop.findings import node as host
 from skoop.model.address import Family, format_ip
 from skoop.model.diagnosis import Suspicion
-from skoop.model.disposition import Direction
+from skoop.model.disposition import Direction, Disposition
 from skoop.model.trace import Evidence
 from skoop.netstack.neightable import LIMITS
 from skoop.netstack.walk.vlans import VLAN, vlan_evidence
@@ -137,7 +137,9 @@ def contested(setting: Setting) -> Suspicion:
 def wrong_mac(setting: Setting) -> Suspicion:
     """Reason.WRONG_MAC: frames for a station that is not there."""
     stop = setting.blocker.stop
-    message = f"Frames do not reach their station on {setting.place}: {stop.detail}"
+    unsure = stop.disposition is Disposition.INSUFFICIENT_INFO
+    said = "may not reach their station from" if unsure else "do not reach their station on"
+    message = f"Frames {said} {setting.place}: {stop.detail}"
     return setting.suspect(
         neighbour.NeighbourWrongMac, message, fix="ip neigh show nud permanent   # on the sender"
     )
