@@ -7,6 +7,8 @@ send an error or a reset back; the client only knows of it when that arrives.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from msgspec.structs import replace
 
 from skoop.diagnose.flight import Delivered, End, Ended, Flight, Left
@@ -22,6 +24,7 @@ from skoop.diagnose.packets import (
     listener_stop,
     refusal,
     reply_to,
+    split,
     stopped_at,
 )
 from skoop.diagnose.question import Client, Question
@@ -71,16 +74,20 @@ class Conversation:
                 return self._stopped(Story(Branch()), ended, Leg.FIRST, first)
         return self._send_first(first, _MOST_RETRIES)
 
-    def _send_first(self, packet: Packet, retries: int) -> list[Row]:
+    def _send_first(self, packet: Packet, retries: int, weight: float = 1.0) -> list[Row]:
+        """The ways of a first packet; `weight` is the share that is left to them."""
         rows: list[Row] = []
-        for end in self._launch(packet, Branch()):
-            story = self._after(Story(Branch()), end, Leg.FIRST)
+        again: dict[Packet, float] = {}
+        for end in self._launch(packet, Branch(weight=weight)):
+            story = self._after(Story(Branch(weight=weight)), end, Leg.FIRST)
             if isinstance(end, Delivered):
                 rows += self._at_server(story, end, packet)
             elif isinstance(end, Left):
                 rows += self._outside(story, end, packet)
             else:
-                rows += self._first_stopped(story, end, packet, retries)
+                rows += self._first_stopped(story, end, packet, again if retries else None)
+        for smaller, share in again.items():
+            rows += _told(packet, self._send_first(smaller, retries - 1, share))
         return rows
 
     def _outside(self, story: Story, end: Left, sent: Packet) -> list[Row]:
@@ -108,15 +115,19 @@ class Conversation:
             return self._flight.enter(packet, branch)
         return self._flight.arrive(*self._client.entry, packet, branch)
 
-    def _first_stopped(self, story: Story, end: Ended, packet: Packet, retries: int) -> list[Row]:
-        rows: list[Row] = []
+    def _first_stopped(
+        self, story: Story, end: Ended, packet: Packet, again: dict[Packet, float] | None
+    ) -> Iterator[Row]:
+        """What became of a first packet that was stopped. One that its sender will send in smaller
+        pieces, having learned how large they may be, is added to `again`."""
+        limit = end.stopped.stop.limit
+        smaller = split(packet, limit) if limit else replace(packet, df=False)
+        splits = packet.proto == Proto.UDP and not self._question.df and smaller != packet
         for row in self._stopped(story, end, Leg.FIRST, packet):
-            learned = row.result is Result.MSGSIZE and packet.proto == Proto.UDP
-            if learned and not self._question.df and retries and packet.df:
-                rows += self._send_first(replace(packet, df=False), retries - 1)
+            if again is not None and splits and row.result is Result.MSGSIZE:
+                again[smaller] = again.get(smaller, 0.0) + row.weight
             else:
-                rows.append(row)
-        return rows
+                yield row
 
     # --- what came of a packet ---------------------------------------------------------------
 
@@ -230,7 +241,8 @@ class Conversation:
         for back in self._flight.send(end.stack, reply, story.branch, any_source=transparent):
             told = self._after(story, back, Leg.ANSWER)
             if isinstance(back, Ended) and self._is_split_next_time(told, end, back, reply):
-                rows += self._answered(story, end, sent, replace(reply, df=False))
+                limit = back.stopped.stop.limit
+                rows += _told(reply, self._answered(story, end, sent, split(reply, limit)))
             elif isinstance(back, Ended):
                 rows += self._stopped(told, back, Leg.ANSWER, reply)
             elif not self._reaches_client(back, sent):
@@ -247,7 +259,7 @@ class Conversation:
     ) -> bool:
         """Whether an answer was too big, and the server learns it: its next answer, to a client
         that asks again, is then fragmented."""
-        if reply.proto != Proto.UDP or not reply.df or not back.stopped.stop.limit:
+        if reply.proto != Proto.UDP or split(reply, back.stopped.stop.limit) == reply:
             return False
         return self._hears(story, server, back)
 
@@ -354,6 +366,15 @@ class Conversation:
         if retries and 0 < limit < reply.size and self._hears(story, server, end):
             return self._answer_data(before, server, sent, retries - 1, limit)
         return self._stopped(story, end, Leg.ANSWER_DATA, reply)
+
+
+def _told(packet: Packet, rows: Iterable[Row]) -> Iterator[Row]:
+    """What becomes of a datagram that is sent again once its sender has learned the path's MTU."""
+    said = (
+        f"{packet.source} sends its {packet.size} bytes again, in pieces: the first time they are "
+        "lost, and it is told how large they may be, which it remembers for ten minutes"
+    )
+    return (replace(row, assumed=(said, *row.assumed)) for row in rows)
 
 
 def _broken(result: Result) -> Result:

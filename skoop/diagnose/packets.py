@@ -12,7 +12,7 @@ from skoop.model.packet import NO_ICMP, Icmp, Packet, Proto, TcpFlag
 from skoop.model.trace import Evidence
 from skoop.netstack.sockets import wrong_protocol
 from skoop.netstack.stack import Stack
-from skoop.netstack.state import Socket
+from skoop.netstack.state import Link, Socket
 from skoop.netstack.walk import icmp
 from skoop.netstack.walk.events import Reason, Stop, Stopped
 from skoop.netstack.walk.input import IPVS_DEVICE
@@ -49,7 +49,7 @@ def first_packet(client: Client, question: Question) -> Packet:
         df=question.proto != Proto.ICMP,
     )
     if client.stack is None:
-        return packet
+        return packet if client.entry is None or question.df else _taken_in(packet, client.entry[1])
     chosen = choose_source(client.stack, packet)
     return chosen if question.df else fitting(client.stack, chosen)
 
@@ -68,8 +68,20 @@ def fitting(stack: Stack, packet: Packet) -> Packet:
     """A datagram larger than the sender's own MTU is fragmented there, unless DF was asked."""
     if packet.proto == Proto.TCP:
         return packet
-    limit = route_mtu(stack, packet)
-    return replace(packet, df=False) if limit and packet.size > limit else packet
+    return split(packet, route_mtu(stack, packet))
+
+
+def _taken_in(packet: Packet, link: Link) -> Packet:
+    """A datagram from outside that is larger than what a device takes comes in fragments: whoever
+    sent or routed it knew a smaller MTU on the way, and fragments carry no DF."""
+    return packet if packet.proto == Proto.TCP else split(packet, link.mtu)
+
+
+def split(packet: Packet, limit: int) -> Packet:
+    """A datagram as it leaves a sender that knows the limit in bytes, 0 for none."""
+    if not 0 < limit < packet.size:
+        return packet
+    return replace(packet, df=False, fragment=limit)
 
 
 def data_packet(

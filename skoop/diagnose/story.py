@@ -53,7 +53,8 @@ class Row(Struct, frozen=True, kw_only=True):
 
     `server` is the namespace that took the first packet ("" if none did) and `at` that packet as
     it arrived; `blockers` are what went wrong, in order; `left` tells that it went out of sight.
-    `doubts` are what was suspicious between the nodes, `notes` what could not be looked at there.
+    `doubts` are what was suspicious between the nodes, `notes` what could not be looked at there,
+    `assumed` what the result rests on.
     """
 
     weight: float
@@ -68,6 +69,7 @@ class Row(Struct, frozen=True, kw_only=True):
     left: Left | None = None
     doubts: tuple[Suspicion, ...] = ()
     notes: tuple[NotChecked, ...] = ()
+    assumed: tuple[str, ...] = ()
 
 
 class Story(Struct, frozen=True):

@@ -61,7 +61,8 @@ class Packet(Struct, frozen=True, kw_only=True):
     is about in `quoted`; a tunnel packet carries the inner one in `inner` (`vni` is -1 unless VXLAN
     carries it), and the inner frame's source and destination addresses in `inner_macs`. `gso` marks
     a burst of TCP segments that virtual devices pass on whole: their MTU only counts where the
-    kernel routes. `mss` is the segment size that a rule wrote into a SYN, 0 while none did.
+    kernel routes. `fragment` is the size in bytes of the largest fragment that a datagram travels
+    in, 0 when it is whole. `mss` is the segment size that a rule wrote into a SYN, 0 for none.
     """
 
     family: Family
@@ -82,6 +83,7 @@ class Packet(Struct, frozen=True, kw_only=True):
     inner_macs: tuple[str, str] = ("", "")
     vni: int = -1
     gso: bool = False
+    fragment: int = 0
     mss: int = 0
 
     @property

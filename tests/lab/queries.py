@@ -159,7 +159,7 @@ class Asker:
         if not self._services_only and rng.random() < 0.15:
             size = rng.choice((100, 800, 1000, 1300, 1390, 1400, 1440, 1460, 1472, 4000))
             # The outside client's own MTU, which would refuse first, is in no snapshot.
-            df = query.protocol == "udp" and "/" in query.src
+            df = query.protocol == "udp" and "/" in query.src and rng.random() < 0.5
         if query.protocol == "udp" and rng.random() < 0.1:
             sport = 5555
         return Query(**{**query.plain(), "size": size, "df": df, "sport": sport})

@@ -137,7 +137,7 @@ def _too_big(event: Cross, device: Link, other: Stack, *, routed: bool) -> Stop 
     sends one segment after the other, and a router may."""
     packet = event.frame.packet
     whole = packet.df and not packet.gso
-    size = packet.size if whole else min(packet.size, event.link.mtu)
+    size = packet.size if whole else min(packet.fragment or packet.size, event.link.mtu)
     if size <= device.mtu + _VLAN_ROOM:
         return None
     virtual = event.link.kind == device.kind == "veth"

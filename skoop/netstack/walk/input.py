@@ -263,12 +263,13 @@ def _before_forward(
     link = stack.links.get(oif)
     limit = (found.route.mtu if found.route else 0) or (link.mtu if link else 0)
     fixed = packet.df or packet.family is Family.V6
-    if limit and packet.size > limit and fixed:
+    # ip6_pkt_too_big(): fragments that were put together may go on as large as they came.
+    size = packet.fragment if packet.family is Family.V6 and packet.fragment else packet.size
+    if limit and size > limit and fixed:
         stop = Stop(
             disposition=Disposition.MTU_EXCEEDED,
             reason=Reason.MTU,
-            detail=f"{packet.size} bytes do not fit the MTU of {oif}, {limit}, and may not be "
-            "fragmented",
+            detail=f"{size} bytes do not fit the MTU of {oif}, {limit}, and may not be fragmented",
             device=oif,
             evidence=(Evidence(f"link {oif} on {stack.id}", f"mtu {limit}"),),
             limit=limit,

@@ -56,6 +56,8 @@ PASSES: dict[str, tuple[Packet, dict[str, Any], str]] = {
     "just fits": (replace(THROUGH, size=1500), {}, "out e1 to 10.0.1.9"),
     "too big but may be fragmented": (
         replace(THROUGH, size=1501, df=False), {}, "out e1 to 10.0.1.9"),
+    "v6 in fragments that fit": (
+        replace(THROUGH6, size=4000, df=False, fragment=1500), {}, "out e1 to fd01::9"),
     "strict rp_filter: the way back is looked up from where the packet goes": (
         packet("tcp 10.0.1.7 -> 10.0.1.9:80"),
         {"sysctls": e0(rp_filter="1"), "rules": [rule(10, target="100", iif="e1")],
@@ -130,6 +132,8 @@ STOPS: dict[str, tuple[Packet, dict[str, Any], Disposition, str]] = {
         replace(FAR, size=1401), {"routes": ["192.0.2.0/24 dev e1 mtu 1400"]},
         Disposition.MTU_EXCEEDED, "3/4"),
     "v6 too big, always": (replace(THROUGH6, size=1501, df=False), {}, Disposition.MTU_EXCEEDED, "2/0"),
+    "v6 in fragments that do not fit": (
+        replace(THROUGH6, size=4000, df=False, fragment=1501), {}, Disposition.MTU_EXCEEDED, "2/0"),
     "a burst of too large segments": (
         replace(THROUGH, size=1501, gso=True), {}, Disposition.MTU_EXCEEDED, "3/4"),
     "hop limit": (replace(THROUGH, ttl=1), {}, Disposition.LOOP, "11/0"),
