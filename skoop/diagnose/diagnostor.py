@@ -20,7 +20,7 @@ from skoop.diagnose.story import Row
 from skoop.diagnose.summary import summarise
 from skoop.diagnose.trials import Inquiry
 from skoop.diagnose.verdict import Settled, settle, visible
-from skoop.model.address import Family, format_ip
+from skoop.model.address import Family, format_ip, is_private
 from skoop.model.diagnosis import BranchOutcome, Diagnosis, Endpoint, EndpointKind, NotChecked
 from skoop.model.disposition import Disposition, Result, Verdict
 from skoop.model.packet import EPHEMERAL, Packet, Proto, protocol_name
@@ -70,9 +70,14 @@ class Diagnostor:
             rows.append(seen)
             assumptions += [said] if said else []
             assumptions += [_taken_to_answer(seen)] if _is_assumed(seen) else []
+            assumptions += seen.assumed
         unseen = self._served_out_of_sight(case)
         if unseen:
             rows = [row if row.result is Result.OK else replace(row, result=Result.UNKNOWN)
+                    for row in rows]  # fmt: skip
+        way_in = _untold_way_in(clients, case)
+        if way_in:
+            rows = [replace(row, result=Result.UNKNOWN) if row.result is Result.OK else row
                     for row in rows]  # fmt: skip
         settled = settle(rows)
         inquiry = Inquiry(self._cluster, self._flight, clients[0], question, case.ends, settled)
@@ -97,6 +102,7 @@ class Diagnostor:
             not_checked=(
                 *self._cluster.notes, *_undecided_rules(settled), *_out_of_sight(settled),
                 *_ways_in(clients, settled, destination), *_unseen_on_the_way(settled), *unseen,
+                *way_in,
                 *policy_doubts(inquiry),
             ),
             assumptions=tuple(dict.fromkeys(assumptions)),
@@ -298,6 +304,19 @@ def _ways_in(
     why = (
         f"by which node packets for {destination.endpoint.ip} from outside come in is not known, "
         "and their ways do not all end alike"
+    )
+    return (NotChecked("the way in", why),)
+
+
+def _untold_way_in(clients: tuple[Client, ...], case: Case) -> tuple[NotChecked, ...]:
+    """Why nothing that arrives shows that a client of the internet arrives."""
+    address = case.ends.destination.ips[0]
+    from_internet = not is_private(*case.ends.source.ips[0])
+    if clients[0].entry is None or not from_internet or not is_private(*address):
+        return ()
+    why = (
+        f"{format_ip(*address)} is a private address, which no packet of the internet is sent to; "
+        "what translates them on the way (NAT, a load balancer) is not known"
     )
     return (NotChecked("the way in", why),)
 

@@ -215,6 +215,25 @@ def test_what_cannot_be_decided_is_listed() -> None:
     assert "cannot be told" in made.summary
 
 
+FROM_OUTSIDE = {
+    "a neighbour of the nodes": ("172.30.0.9", 80, Verdict.REACHABLE),
+    "the internet, where it is answered": ("internet", 80, Verdict.UNKNOWN),
+    "an address of the internet": ("203.0.113.9", 80, Verdict.UNKNOWN),
+    "the internet, where nobody listens": ("internet", 81, Verdict.UNREACHABLE),
+}
+
+
+@pytest.mark.parametrize(("source", "port", "verdict"), FROM_OUTSIDE.values(), ids=FROM_OUTSIDE)
+def test_a_private_address_asked_from_outside(source: str, port: int, verdict: Verdict) -> None:
+    """Packets of the internet have no private destination: what translates them is not known
+    without a provider."""
+    made = diagnose(cluster(), source, "k1", port)
+    assert made.verdict is verdict
+    noted = [each.why for each in made.not_checked if each.what == "the way in"]
+    assert bool(noted) is (source != "172.30.0.9")
+    assert all(K1 in why for why in noted)
+
+
 def test_out_of_sight_is_unknown_and_says_where_it_went() -> None:
     made = diagnose(cluster(), "a1", "192.0.2.7")
     assert made.verdict is Verdict.UNKNOWN
