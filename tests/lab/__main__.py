@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
+
 from tests.lab import recorded
 from tests.lab.calico.faults import OWN as CALICO
 from tests.lab.differential import Tally, blame_round, keep, rounds, shrink
@@ -23,6 +25,7 @@ from tests.lab.lab import Lab
 from tests.lab.namespaces import forget_kept
 from tests.lab.namespaces import keep as keep_namespaces
 from tests.lab.predict import by_command
+from tests.lab.queries import pinged
 from tests.lab.round import (
     Play,
     Round,
@@ -54,6 +57,7 @@ def main() -> int:
         "--fault", default="", choices=everything, metavar="NAME", help="only this fault"
     )
     fresh.add_argument("--proxy", default="", help="only this mode of kube-proxy")
+    fresh.add_argument("--ping", action="store_true", help="only echoes are asked for")
     fresh.add_argument("--no-shrink", action="store_true", help="only report")
     fresh.add_argument("--results", type=Path, default=RESULTS)
     fresh.set_defaults(run=_fresh)
@@ -90,6 +94,8 @@ def _fresh(arguments: argparse.Namespace) -> int:
     draw = service_round if arguments.services else _draw(arguments)
     for drawn in rounds(first, queries=arguments.queries, draw=draw):
         played = in_mode(drawn, arguments.proxy) if arguments.proxy else drawn
+        if arguments.ping:
+            played = msgspec.structs.replace(played, queries=pinged(played.queries))
         if tally.cases >= wanted or (limit is not None and time.monotonic() > limit):
             break
         with TemporaryDirectory(prefix="skoop-round-") as folder:

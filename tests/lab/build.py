@@ -29,6 +29,8 @@ _PROMPT = {
     "ipv6/conf/default/accept_ra": 0,
     "ipv4/conf/default/rp_filter": 0,
     "ipv4/conf/all/rp_filter": 0,
+    # Who may ping without a raw socket.
+    "ipv4/ping_group_range": "0 2147483647",
 }
 
 

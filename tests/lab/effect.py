@@ -120,6 +120,7 @@ def matrix(cluster: Cluster) -> tuple[Query, ...]:
     for src in (*inside, OUTSIDE_IP):
         for node in cluster.nodes:
             add(src, node.id, NODE_PORT)
+            add(src, node.id, 0, "icmp")
             for service in cluster.services:
                 for port in service.ports:
                     if port.node_port:
@@ -135,8 +136,10 @@ def _ask_pod(add: object, src: str, pod: Pod) -> None:
     assert callable(ask)
     for listener in pod.listeners:
         ask(src, pod.id, listener.port, listener.protocol)
+    ask(src, pod.id, 0, "icmp")
     if pod.ip6:
         ask(src, pod.ip6, 8080)
+        ask(src, pod.ip6, 0, "icmp")
     if not pod.host_network:
         ask(src, pod.id, 8080, size=4000)
         ask(src, pod.id, 5353, "udp", size=1390, df=True)

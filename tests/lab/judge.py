@@ -71,7 +71,7 @@ def judge(cluster: Cluster, query: Query, hits: tuple[Hit, ...], answer: Answer)
 def _opinion(cluster: Cluster, query: Query, hits: tuple[Hit, ...], answer: Answer) -> Opinion:
     if "error" in answer:
         return Opinion.ERROR
-    expected = {_on_node(cluster, key) for key in keys(answer)}
+    expected = {_told(query, _on_node(cluster, key)) for key in keys(answer)}
     if answer.get("verdict") == "unknown" or any(k[0] == "unknown" for k in expected):
         return Opinion.UNKNOWN if inside(cluster, query) else Opinion.BEYOND
     seen = {_on_node(cluster, h.key) for h in hits}
@@ -137,6 +137,11 @@ def _server(server: Answer) -> str:
     namespace = server.get("namespace") or ""
     middle = f"{namespace}/{name}" if namespace else name
     return f"{kind}/{middle}:{port}"
+
+
+def _told(query: Query, key: Key) -> Key:
+    """An answer to a ping says neither who gave it nor whom it saw."""
+    return (key[0], "", "") if query.protocol == "icmp" else key
 
 
 def _on_node(cluster: Cluster, key: Key) -> Key:

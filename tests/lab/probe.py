@@ -33,6 +33,7 @@ _WORDS = {
     errno.ENETDOWN: "unreachable",
     errno.ENOBUFS: "timeout",  # a veth dropped it; only a socket with IP_RECVERR hears of it
 }
+_ECHO, _ECHO6 = 8, 128
 _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_DO = 10, 23, 2
 _IP_RECVERR, _IPV6_RECVERR = 11, 25
 
@@ -75,10 +76,14 @@ def fire(shot: Shot, *, timeout: float = TIMEOUT) -> Hit:
     """Make one attempt."""
     kind = socket.SOCK_STREAM if shot.protocol == "tcp" else socket.SOCK_DGRAM
     family = socket.AF_INET6 if ":" in shot.address else socket.AF_INET
+    protocol = 0
+    if shot.protocol == "icmp":
+        v4 = family == socket.AF_INET
+        protocol = socket.IPPROTO_ICMP if v4 else socket.IPPROTO_ICMPV6
     progress = ["socket"]
     try:
         with inside(shot.namespace):
-            sock = socket.socket(family, kind)
+            sock = socket.socket(family, kind, protocol)
         with sock:
             sock.settimeout(timeout)
             if shot.sport:
@@ -86,7 +91,7 @@ def fire(shot: Shot, *, timeout: float = TIMEOUT) -> Hit:
                 sock.bind(("", shot.sport))
             if shot.df:
                 _forbid_fragments(sock, family)
-            talk = _stream if kind == socket.SOCK_STREAM else _datagram
+            talk = {"tcp": _stream, "udp": _datagram, "icmp": _echo}[shot.protocol]
             server, seen = talk(sock, shot, progress.append)
         return Hit("ok", server, seen, progress[-1])
     except OSError as error:
@@ -140,6 +145,20 @@ def _datagram(sock: socket.socket, shot: Shot, reached: Callable[[str], None]) -
     sock.send(b"." * max(shot.size, 1))
     reached("answer")
     return _parse(sock.recv(65536))
+
+
+def _echo(sock: socket.socket, shot: Shot, reached: Callable[[str], None]) -> tuple[str, str]:
+    """A ping socket (ping_group_range) gets the answers to its own requests alone. Who answers,
+    and which address it saw, no answer tells."""
+    _hear_errors(sock)
+    reached("connect")
+    sock.connect((shot.address, 0))
+    reached("send")
+    kind = _ECHO if sock.family == socket.AF_INET else _ECHO6
+    sock.send(bytes((kind, 0, 0, 0, 0, 0, 0, 1)) + b"." * shot.size)
+    reached("answer")
+    sock.recv(65536)
+    return "", ""
 
 
 def _parse(words: bytes) -> tuple[str, str]:

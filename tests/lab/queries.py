@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
@@ -43,6 +44,8 @@ class Query(Struct, frozen=True, kw_only=True, omit_defaults=True):
             "port": self.port,
             "protocol": self.protocol,
         }
+        if self.protocol == "icmp":
+            del line["port"]
         if self.sport:
             line["sport"] = self.sport
         if self.size:
@@ -108,6 +111,15 @@ def behind(cluster: Cluster, query: Query) -> Service | None:
             if by_node or (target in own and port.port == query.port):
                 return service
     return None
+
+
+def pinged(queries: Iterable[Query]) -> tuple[Query, ...]:
+    """The same ends, asked for an echo."""
+    ends = dict.fromkeys((query.src, query.dst) for query in queries)
+    return tuple(
+        Query(id=f"q{number}", src=src, dst=dst, port=0, protocol="icmp")
+        for number, (src, dst) in enumerate(ends, 1)
+    )
 
 
 class Asker:

@@ -21,7 +21,7 @@ from tests.lab.generate import random_calico_cluster, random_cluster
 from tests.lab.generate_services import service_cluster
 from tests.lab.lab import Lab
 from tests.lab.probe import Hit, Shot, shoot
-from tests.lab.queries import Asker, Query, behind, shot
+from tests.lab.queries import Asker, Query, behind, pinged, shot
 from tests.lab.serve import Servers
 from tests.lab.topology import Cluster
 
@@ -111,11 +111,12 @@ def _asked(
 ) -> Round:
     targets = tuple(i.target for i in injections)
     shaped = reshaped(cluster, injections)
+    drawn = Asker(shaped, rng, targets).draw(queries)
     return Round(
         seed=seed,
         cluster=cluster,
         injections=injections,
-        queries=Asker(shaped, rng, targets).draw(queries),
+        queries=pinged(drawn) if any(find(i.fault).pings for i in injections) else drawn,
         warm=rng.random() < 0.3 and not any(find(i.fault).cold for i in injections),
     )
 

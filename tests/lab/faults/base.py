@@ -191,7 +191,8 @@ class Fault(Struct, frozen=True, kw_only=True):
     `inject` does it to a standing lab, `reshape` to the description before it is built (and so to
     the API objects too). `harmless` says why no probe can tell, where that is so; `unmodelled`
     that "unknown" is the only honest answer; `cold` that neighbours learned before would hide it
-    until they expire, so that the outcome would depend on the time of asking.
+    until they expire, so that the outcome would depend on the time of asking; `pings` that only
+    echoes are concerned.
     """
 
     name: str
@@ -202,6 +203,7 @@ class Fault(Struct, frozen=True, kw_only=True):
     harmless: str = ""
     unmodelled: bool = False
     cold: bool = False
+    pings: bool = False
 
 
 def fault(
@@ -215,6 +217,7 @@ def fault(
     harmless: str = "",
     unmodelled: bool = False,
     cold: bool = False,
+    pings: bool = False,
 ) -> Fault:
     """A fault whose right first suspicion is `finding`, or one of `also`."""
     return Fault(
@@ -226,6 +229,7 @@ def fault(
         harmless=harmless,
         unmodelled=unmodelled,
         cold=cold,
+        pings=pings,
     )
 
 

@@ -64,6 +64,12 @@ FAULTS: tuple[Fault, ...] = (
         # Who answers first gets the traffic.
         unmodelled=True,
     ),
+    fault(
+        "node-echo-ignored",
+        "icmp-echo-ignored",
+        at("node", "sysctl ipv4/icmp_echo_ignore_all=1"),
+        pings=True,
+    ),
     fault("ip-forward-off", "ip-forward-off", at("node", "sysctl ipv4/ip_forward=0")),
     fault(
         "bridge-forwarding-off",

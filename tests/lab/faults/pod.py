@@ -206,7 +206,14 @@ FAULTS: tuple[Fault, ...] = (
         "pod-echo-ignored",
         "icmp-echo-ignored",
         at("pod", "sysctl ipv4/icmp_echo_ignore_all=1"),
-        harmless="only ping is concerned, and nobody pings",
+        pings=True,
+    ),
+    fault(
+        "pod-echo-ignored-ipv6",
+        "icmp-echo-ignored",
+        at("pod", "sysctl ipv6/icmp/echo_ignore_all=1"),
+        fits=dual,
+        pings=True,
     ),
     fault(
         "pod-duplicate-ip",
