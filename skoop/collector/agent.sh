@@ -213,7 +213,11 @@ collect() {
         ""|*\"bridge\"*|*\"vxlan\"*) either bridge -j fdb; either bridge -j -d link ;;
     esac
     case $LINKS in *\"vlan_filtering\":1*) either bridge -j vlan ;; esac
-    case $1 in host) run "$IP" -4 route show table all ;; esac
+    case $1 in
+        host) run "$IP" -4 route show table all
+            # With their age: which of them a full table may throw out.
+            run "$IP" -j -s neigh show nud stale ;;
+    esac
     if [ -n "$TC" ]; then run "$TC" -j qdisc; filters; fi
     sockets
     sysctls

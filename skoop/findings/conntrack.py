@@ -10,7 +10,9 @@ class ConntrackTableFull(Finding):
     """The connection tracking table is full.
 
     What it means: The number of entries has reached the limit.
-    Why it matters: Packets of new connections are dropped; established ones go on. The log says
+    Why it matters: Packets of new connections are dropped; established ones go on. For some the
+    kernel makes room by an entry that is not ASSURED (no answer yet, a single datagram), if one is
+    in the right place: where there may be such, the answer is "unknown". The log says
     "nf_conntrack: table full, dropping packet".
     How to fix: Raise the limit (kube-proxy: `conntrack.maxPerCore`), and find who opens so many.
         sysctl -w net.netfilter.nf_conntrack_max=524288

@@ -57,8 +57,11 @@ class NeighbourWrongMac(Finding):
 class NeighbourTableFull(Finding):
     """The neighbour table is full.
 
-    What it means: There are as many entries as `gc_thresh3` allows (in all namespaces together).
-    Why it matters: New next hops cannot be resolved; the log says "neighbour table overflow".
+    What it means: There are as many entries as `gc_thresh3` allows (in all namespaces together, the
+    permanent ones apart), and none known that the kernel would throw out: failed ones, and those
+    that nobody has used for a while.
+    Why it matters: New next hops cannot be resolved; the log says "neighbor table overflow". What
+    other namespaces of the node have is not seen, so the answer is "unknown".
     How to fix: Raise the limits.
         sysctl -w net.ipv4.neigh.default.gc_thresh3=8192 net.ipv4.neigh.default.gc_thresh2=4096
     """

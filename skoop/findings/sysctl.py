@@ -145,8 +145,10 @@ class V6ForwardingOff(Finding):
 class GcThreshLow(Finding):
     """The neighbour table's limit is low for the size of this cluster.
 
-    What it means: The number of neighbours comes close to `gc_thresh2` or `gc_thresh3`.
-    Why it matters: Beyond the limit new neighbours cannot be resolved.
+    What it means: There are more neighbours than `gc_thresh2` keeps, so that the kernel throws out
+    what has failed or has not changed for five seconds.
+    Why it matters: They are asked for again and again; once `gc_thresh3` are in use, new neighbours
+    cannot be resolved (neighbour-table-full).
     How to fix: Raise the limits.
         sysctl -w net.ipv4.neigh.default.gc_thresh3=8192 net.ipv4.neigh.default.gc_thresh2=4096
     """

@@ -248,7 +248,9 @@ class PolicyRule(Struct, frozen=True, kw_only=True):
 
 
 class Neighbour(Struct, frozen=True):
-    """An ARP or ND entry. `mac` is "" while unresolved. `state` is the NUD_* word."""
+    """An ARP or ND entry. `mac` is "" while unresolved. `state` is the NUD_* word. `learned` ones
+    are a program's (NTF_EXT_LEARNED). `idle` is for how many seconds it has not changed, -1 where
+    that is not known or something holds it."""
 
     device: str
     family: Family
@@ -257,6 +259,8 @@ class Neighbour(Struct, frozen=True):
     state: str
     proxy: bool = False
     raw: str = ""
+    learned: bool = False
+    idle: int = -1
 
     @property
     def is_fixed(self) -> bool:
@@ -320,6 +324,13 @@ class CtTable(Struct, frozen=True):
     entries: tuple[CtEntry, ...] = ()
     count: int = 0
     limit: int = 0
+
+    @property
+    def yielding(self) -> int:
+        """How many entries, listed or not, may give way to a new one in a full table: early_drop()
+        looks for one that is not ASSURED in the eight buckets from the new one's on."""
+        firm = sum(CtStatus.ASSURED in entry.status for entry in self.entries)
+        return max(len(self.entries), self.count) - firm
 
 
 class Gap(Struct, frozen=True):

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from skoop.model.address import parse_ip
 from skoop.model.disposition import Verdict
+from skoop.netstack.conntrack import CtStatus
 from skoop.netstack.state import CtTable, FdbEntry, Namespace, Route
 from skoop.netstack.walk.events import Reason
 from tests.diagnose.worlds import (
@@ -32,7 +33,7 @@ from tests.diagnose.worlds import (
     with_sysctls,
     without_routes,
 )
-from tests.netstack.builders import iptables, listen, neighbour
+from tests.netstack.builders import ct_entry, iptables, listen, neighbour
 
 FAR, NEAR = f"{B1}:80", f"{A2}:80"
 
@@ -103,6 +104,9 @@ def learned(device: str, mac: str) -> FdbEntry:
 
 
 Where = tuple[tuple[str, tuple[Change, ...]], ...]
+ASSURED = ct_entry(
+    "tcp 10.244.1.9:1 10.244.2.9:80", "tcp 10.244.2.9:80 10.244.1.9:1", status=CtStatus.ASSURED
+)
 FAULTS: dict[str, tuple[Where, str, str, Reason]] = {
     # --- the pods
     "client: eth0 down": (on("pod/t/a1", with_link("eth0", up=False), no_routes), FAR, "unreachable", Reason.ROUTE_MISSING),
@@ -185,7 +189,7 @@ FAULTS: dict[str, tuple[Where, str, str, Reason]] = {
         on("node/k1", with_routes("10.244.2.2/32 dev lo")), FAR, "unreachable", Reason.TTL),
     "conntrack full": (
         on("node/k1", with_rules(iptables("-A FORWARD -j ACCEPT")),
-           lambda s: replace(s, conntrack=CtTable(count=10, limit=10))), FAR, "timeout", Reason.CONNTRACK_FULL),
+           lambda s: replace(s, conntrack=CtTable((ASSURED,) * 10, 10, 10))), FAR, "timeout", Reason.CONNTRACK_FULL),
     "blackhole route": (
         on("node/k1", with_routes("blackhole 10.244.2.2/32")), FAR, "timeout", Reason.ROUTE_TYPE),
     "prohibit route": (

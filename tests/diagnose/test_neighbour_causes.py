@@ -88,11 +88,9 @@ def test_a_port_without_broadcasts_still_gets(
     assert (made.verdict, made.suspicions) == (Verdict.REACHABLE, ())
 
 
-def crowded(soft: int, hard: int, count: int = 20) -> Change:
+def crowded(soft: int, hard: int, count: int = 20, state: str = "STALE") -> Change:
     """A host with so many entries, and these limits."""
-    many = tuple(
-        (f"172.30.9.{n}", "eth0", f"02:00:00:00:09:{n:02x}", "STALE") for n in range(count)
-    )
+    many = tuple((f"172.30.9.{n}", "eth0", f"02:00:00:00:09:{n:02x}", state) for n in range(count))
     thresh = "net__ipv4__neigh__default__gc_thresh"
 
     def apply(space: Namespace) -> Namespace:
@@ -128,6 +126,41 @@ def test_who_is_in_the_table_is_reached() -> None:
     assert [(one.name, one.blocking) for one in made.suspicions] == [
         ("neighbour-table-full", False)
     ]
+
+
+def one_more(**fields: object) -> Change:
+    """k1 has another entry, of this kind."""
+    made = neighbour("172.30.9.99", "eth0", "02:00:00:00:09:99", "STALE")
+    return lambda space: replace(space, neighbours=(*space.neighbours, replace(made, **fields)))
+
+
+MAKES_ROOM = {
+    "it failed": ({"state": "FAILED", "mac": ""}, True),
+    "it needs no asking": ({"state": "NOARP"}, True),
+    "nobody used it for a while": ({"idle": 5}, True),
+    "it has just changed": ({"idle": 4}, False),
+    "it is being asked for": ({"state": "INCOMPLETE", "mac": "", "idle": 60}, False),
+    "a program's is not counted": ({"learned": True}, True),
+    "the loopback's is not counted": ({"device": "lo"}, True),
+}
+
+
+@pytest.mark.parametrize(("fields", "room"), MAKES_ROOM.values(), ids=MAKES_ROOM.keys())
+def test_the_last_entry_of_a_full_table(fields: dict[str, object], room: bool) -> None:
+    spaces = change(cluster(), "node/k1", crowded(10, 20, 19, "REACHABLE"), one_more(**fields))
+    made = diagnose(spaces, "a1", "b1")
+    assert made.verdict is (Verdict.REACHABLE if room else Verdict.UNKNOWN)
+    assert made.suspicions[0].name == ("gc-thresh-low" if room else "neighbour-table-full")
+
+
+def test_one_that_makes_room_does_not_bring_a_table_below_its_limit() -> None:
+    spaces = change(cluster(), "node/k1", crowded(10, 20, 20, "REACHABLE"), one_more(idle=60))
+    assert diagnose(spaces, "a1", "b1").suspicions[0].name == "neighbour-table-full"
+
+
+def test_entries_that_are_not_counted_fill_nothing() -> None:
+    made = diagnose(change(cluster(), "node/k1", crowded(10, 20, state="PERMANENT")), "a1", "b1")
+    assert (made.verdict, made.suspicions) == (Verdict.REACHABLE, ())
 
 
 CROWDED = {"beyond the soft limit": (10, ["gc-thresh-low"]), "room enough": (1000, [])}

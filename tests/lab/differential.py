@@ -32,6 +32,8 @@ class Tally(Struct):
     opinions: Counter[Opinion] = msgspec.field(default_factory=Counter)
     blame: Counter[str] = msgspec.field(default_factory=Counter)
     misblamed: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
+    remarked: int = 0
+    """Answers that name the finding of a fault that does no harm."""
     disagreements: list[tuple[Round, Case]] = msgspec.field(default_factory=list)
 
     @property
@@ -43,6 +45,8 @@ class Tally(Struct):
         """A summary for people."""
         parts = [f"{self.opinions[o]} {o.value}" for o in Opinion if self.opinions[o]]
         said = [f"{self.cases} cases: {', '.join(parts)}"]
+        if self.remarked:
+            said.append(f"named though harmless: {self.remarked}")
         asked = self.blame["right"] + self.blame["wrong"]
         if asked:
             share = 100 * self.blame["right"] / asked
@@ -66,6 +70,7 @@ def blame_round(played: Round, predict: Predict, folder: Path, tally: Tally) -> 
     """The same, and play it once more without its fault, to count whether skoop blames the fault
     for what it changed."""
     cases = run_round(played, predict, folder, tally)
+    tally.remarked += sum(_names_the_harmless(played, case) for case in cases)
     clean = _clean_truths(played, cases)
     for case in cases:
         query = case.query
@@ -103,6 +108,12 @@ def _confirm(play: Play, cluster: Cluster, truth: Truth, answer: Answer) -> Case
         if case.opinion is Opinion.AGREE:
             return case
     return judge(cluster, truth.query, every, answer)
+
+
+def _names_the_harmless(played: Round, case: Case) -> bool:
+    faults = [find(injection.fault) for injection in played.injections]
+    names = {name for fault in faults if fault.harmless for name in fault.expected}
+    return any(each.get("name") in names for each in case.answer.get("suspicions") or ())
 
 
 def _clean_truths(played: Round, cases: list[Case]) -> dict[str, frozenset[Key]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,6 +25,8 @@ class Lab:
         labels = (UNDERLAY, OUTSIDE, *(n.id for n in cluster.nodes), *own)
         self.namespaces = create(labels)
         self._folder = TemporaryDirectory(prefix="skoop-lab-")
+        self.undo = ExitStack()
+        """What is to be set back on the machine itself when the lab goes."""
 
     @property
     def folder(self) -> Path:
@@ -61,6 +64,7 @@ class Lab:
 
     def close(self) -> None:
         """Remove everything."""
+        self.undo.close()
         for namespace in self.namespaces.values():
             namespace.close()
         self._folder.cleanup()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from skoop.model.address import Family
+from skoop.model.disposition import Disposition
 from skoop.model.packet import Packet
+from skoop.netstack.conntrack import CtStatus
 from skoop.netstack.netfilter import Action, Hook, NatKind, Ruleset
 from skoop.netstack.stack import Stack
 from skoop.netstack.stages import State
@@ -13,7 +15,7 @@ from skoop.netstack.state import CtTable
 from skoop.netstack.tracking import Tracked, untouched
 from skoop.netstack.walk.events import Branch, Stopped
 from skoop.netstack.walk.netfilter import Passage, Passed, run_hook
-from tests.netstack.builders import ip, iptables, link, namespace, nft, packet
+from tests.netstack.builders import ct_entry, ip, iptables, link, namespace, nft, packet
 
 SYN = packet("tcp 10.0.0.9 -> 10.0.0.1:80", sport=1000)
 
@@ -181,10 +183,14 @@ def test_statistic_weights_add_up() -> None:
 
 def test_a_full_table_drops_new_connections_only() -> None:
     rules = iptables("-A INPUT -j ACCEPT")
-    full = CtTable(count=100, limit=100)
+    one = ct_entry(
+        "tcp 10.0.0.8:1 10.0.0.1:80", "tcp 10.0.0.1:80 10.0.0.8:1", status=CtStatus.ASSURED
+    )
+    full = CtTable((one,) * 100, count=100, limit=100)
     (end,) = run(Hook.PREROUTING, rules, conntrack=full)
     assert isinstance(end, Stopped)
     assert "full" in end.stop.detail
+    assert end.stop.disposition is Disposition.DROPPED
     assert end.stop.evidence
     known = run(Hook.PREROUTING, rules)[0]
     assert isinstance(known, Passed)
@@ -193,6 +199,22 @@ def test_a_full_table_drops_new_connections_only() -> None:
     going_on = replace(known.tracked, confirmed=True)
     (passed,) = run(Hook.PREROUTING, rules, conntrack=full, tracked=going_on)
     assert isinstance(passed, Passed)
+
+
+YIELDING = {"one is not assured": CtStatus.SEEN_REPLY, "one was not listed": None}
+
+
+@pytest.mark.parametrize("other", YIELDING.values(), ids=YIELDING.keys())
+def test_a_full_table_may_make_room(other: CtStatus | None) -> None:
+    ends = ("tcp 10.0.0.8:1 10.0.0.1:80", "tcp 10.0.0.1:80 10.0.0.8:1")
+    entries = (ct_entry(*ends, status=CtStatus.ASSURED),) * 99
+    if other is not None:
+        entries += (ct_entry(*ends, status=other),)
+    full = CtTable(entries, count=100, limit=100)
+    (end,) = run(Hook.PREROUTING, iptables("-A INPUT -j ACCEPT"), conntrack=full)
+    assert isinstance(end, Stopped)
+    assert end.stop.disposition is Disposition.INSUFFICIENT_INFO
+    assert "1 of them not known to be ASSURED" in end.stop.evidence[0].text
 
 
 def test_masquerade_without_an_address_drops() -> None:

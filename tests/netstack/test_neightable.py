@@ -26,10 +26,11 @@ def limits(soft: int, hard: int) -> dict[str, str]:
 
 USES = {
     "room": (having(3, **limits(4, 6)), (), TableUse(3, 4, 6), False, False),
-    "at the soft limit": (having(4, **limits(4, 6)), (), TableUse(4, 4, 6), False, False),
-    "crowded": (having(5, **limits(4, 6)), (), TableUse(5, 4, 6), True, False),
+    "at the soft limit": (having(4, **limits(4, 6)), (), TableUse(4, 4, 6), True, False),
     "full": (having(6, **limits(4, 6)), (), TableUse(6, 4, 6), True, True),
     "with its pods": (having(3, **limits(4, 6)), (having(3),), TableUse(6, 4, 6), True, True),
+    "failed ones make room": (
+        having(6, "FAILED", **limits(4, 6)), (), TableUse(6, 4, 6, 6), True, False),
     "permanent ones do not count": (
         having(6, "PERMANENT", **limits(4, 6)), (), TableUse(0, 4, 6), False, False),
     "limits not collected": (having(6), (), TableUse(6), False, False),

@@ -226,10 +226,12 @@ def tunnel_unknown(setting: Setting) -> Suspicion:
 
 def conntrack_full(setting: Setting) -> Suspicion:
     """Reason.CONNTRACK_FULL."""
+    table = setting.stack.namespace.conntrack
     message = f"The connection table of {setting.place} is full, so new connections are dropped"
-    return setting.suspect(
-        conntrack.ConntrackTableFull, message, fix="sysctl -w net.netfilter.nf_conntrack_max=..."
-    )
+    if table.yielding:
+        message += " for which none that is not ASSURED makes room"
+    fix = f"sysctl -w net.netfilter.nf_conntrack_max={4 * table.limit}"
+    return setting.suspect(conntrack.ConntrackTableFull, message, fix=fix)
 
 
 def nat_failed(setting: Setting) -> Suspicion:

@@ -17,7 +17,7 @@ from skoop.netstack.dump.fdb import read_fdb
 from skoop.netstack.dump.firewall import read_firewalls, read_sets
 from skoop.netstack.dump.ipvs import read_ipvs
 from skoop.netstack.dump.links import read_links
-from skoop.netstack.dump.neighbours import read_neighbours
+from skoop.netstack.dump.neighbours import read_neighbours, with_ages
 from skoop.netstack.dump.nexthops import read_nexthops
 from skoop.netstack.dump.output import Output
 from skoop.netstack.dump.ports import read_ports, with_ports
@@ -215,7 +215,10 @@ def _fdb(reader: _Reading, links: tuple[Link, ...]) -> tuple[FdbEntry, ...]:
 def _neighbours(reader: _Reading) -> tuple[Neighbour, ...]:
     commands = ("ip -j neigh show nud all", "ip -j neigh")
     found = reader.read("neighbours", commands, read_neighbours) or ()
-    return found + (reader.optional("neighbours", "ip -j neigh show proxy", read_neighbours) or ())
+    aged = reader.optional("neighbours", "ip -j -s neigh show nud stale", read_neighbours) or ()
+    return with_ages(found, aged) + (
+        reader.optional("neighbours", "ip -j neigh show proxy", read_neighbours) or ()
+    )
 
 
 def _sockets(reader: _Reading) -> tuple[Socket, ...]:

@@ -123,9 +123,11 @@ def _after(
         )  # fmt: skip
     errno = _errno(hook, passage)
     if state.stopped_by:
+        reason = _reason(state)
+        unsure = reason is Reason.CONNTRACK_FULL and stack.namespace.conntrack.yielding
         stop = Stop(
-            disposition=Disposition.DROPPED,
-            reason=_reason(state),
+            disposition=Disposition.INSUFFICIENT_INFO if unsure else Disposition.DROPPED,
+            reason=reason,
             detail=state.stopped_by,
             evidence=_conntrack_evidence(stack),
         )
@@ -202,4 +204,6 @@ def _conntrack_evidence(stack: Stack) -> tuple[Evidence, ...]:
     if not table.limit:
         return ()
     text = f"{table.count} of {table.limit} entries"
+    if table.count >= table.limit:
+        text += f", {table.yielding} of them not known to be ASSURED"
     return (Evidence(f"conntrack on {stack.id}", text),)

@@ -40,7 +40,8 @@ def _found(site: Site, family: Family, use: TableUse) -> Expectation:
         f"the neighbour table of node {site.node} has {use.entries} IPv{family.value} entries, "
         f"{what}",
         Evidence(
-            f"ip neigh in {site.host.id} and its pods", f"{use.entries} entries not permanent"
+            f"ip neigh in {site.host.id} and its pods",
+            f"{use.entries} entries not permanent, {use.spare} of them sure to make room",
         ),
         sysctl_line(site.host, soft, hard),
         repair=set_sysctls(roomy),

@@ -1,10 +1,12 @@
-"""Faults that need more than most kernels of containers have: VLANs in bridges, netem, filters.
+"""Faults that need more than most kernels of containers have: VLANs in bridges, netem, filters, and
+tables that may be made small.
 
 They are in no catalogue: `python -m tests.lab fresh --fault NAME` plays one, here or in a guest.
 """
 
 from __future__ import annotations
 
+from tests.lab.faults import limits
 from tests.lab.faults.base import Fault, at, fault
 
 _FILTERS = "ip link set cni0 type bridge vlan_filtering 1"
@@ -56,4 +58,5 @@ FAULTS: tuple[Fault, ...] = (
             "tc filter add dev {veth} ingress matchall action drop",
         ),
     ),
+    *limits.FAULTS,
 )

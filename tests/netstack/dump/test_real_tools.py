@@ -53,6 +53,8 @@ rule add pref 53 goto 32766
 rule add lookup main suppress_prefixlength 0 pref 54
 -6 rule add from fd00::/64 uidrange 0-99 lookup 8 pref 55
 neigh add 10.1.0.10 lladdr 02:00:00:00:00:02 dev v0
+neigh add 10.1.0.11 lladdr 02:00:00:00:00:03 dev v0 nud stale
+neigh add 10.1.0.12 lladdr 02:00:00:00:00:04 dev v0 nud stale extern_learn
 neigh add proxy 10.1.0.77 dev v0
 """
 COMMANDS = (
@@ -68,11 +70,14 @@ COMMANDS = (
     "ip -j -6 rule",
     "ip -j neigh show nud all",
     "ip -j neigh show proxy",
+    "ip -j -s neigh show nud stale",
     "bridge -j fdb",
     "bridge -j -d link",
     "ss -H -lntu",
     "conntrack -L",
 )
+STALE = ("10.1.0.11", "10.1.0.12", "10.1.0.10")
+"""A plain one, a program's, and one that is not stale."""
 
 
 def run(*words: str) -> Output:
@@ -163,6 +168,8 @@ def test_neighbours_and_fdb(namespace: Namespace) -> None:
     known = {format_ip(n.family, n.address): n for n in namespace.neighbours}
     assert (known["10.1.0.10"].mac, known["10.1.0.10"].state) == ("02:00:00:00:00:02", "PERMANENT")
     assert known["10.1.0.77"].proxy
+    shown = {name: (known[name].learned, known[name].idle >= 0) for name in STALE}
+    assert shown == {STALE[0]: (False, True), STALE[1]: (True, True), "10.1.0.10": (False, False)}
     (entry,) = [e for e in namespace.fdb if e.mac == "02:00:00:00:00:05"]
     assert (entry.device, entry.remote, entry.local) == ("vx", parse_ip("10.1.0.8"), False)
     assert any(e.local and e.master == "br0" for e in namespace.fdb)
