@@ -321,7 +321,8 @@ class ServiceFamilyMismatch(Finding):
     """The Service has no address of the IP version the client uses.
 
     What it means: The client speaks IPv6 and the Service is IPv4 only, or the other way round
-    (family-mismatch).
+    (family-mismatch). For a NodePort, an external or a load balancer's address the Service's
+    ClusterIPs decide: kube-proxy serves none of an IP version in which there is no ClusterIP.
     Why it matters: There is nothing to connect to.
     How to fix: Make the Service dual stack.
         kubectl -n NS patch service SVC -p '{"spec":{"ipFamilyPolicy":"PreferDualStack"}}'

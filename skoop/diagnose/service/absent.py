@@ -123,9 +123,24 @@ def node_port_of_other_family(
             yield _other_family(owner, asked)
 
 
+def outer_address_of_other_family(
+    cluster: Cluster, address: Address, rows: tuple[Row, ...]
+) -> Iterator[Suspicion]:
+    """An external or load balancer address of an IP version in which the Service has no ClusterIP:
+    the kube-proxy of that version passes over the whole Service (GetClusterIPByFamily())."""
+    if all(row.result in (Result.OK, Result.UNKNOWN) for row in rows):
+        return
+    for owner in cluster.inventory.services_with_ip(address):
+        families = {family for family, _ in owner.cluster_ips}
+        outer = (*owner.external_ips, *owner.load_balancer_ips)
+        if families and address in outer and address[0] not in families:
+            yield _other_family(owner, f"it was asked for at {format_ip(*address)}")
+
+
 def _other_family(owner: Service, asked: str) -> Suspicion:
     name = f"{owner.namespace}/{owner.name}"
-    families = tuple(dict.fromkeys(family for family, _ in owner.all_ips))
+    own = owner.cluster_ips or owner.all_ips
+    families = tuple(dict.fromkeys(family for family, _ in own))
     listed = ", ".join(format_ip(*ip) for ip in owner.all_ips)
     policy = owner.ip_family_policy or "SingleStack"
     return service.ServiceFamilyMismatch.suspect(

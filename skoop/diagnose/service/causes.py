@@ -7,7 +7,12 @@ from collections.abc import Iterator
 from skoop.cluster.resolve import Ends
 from skoop.diagnose.cluster import Cluster
 from skoop.diagnose.question import Question
-from skoop.diagnose.service.absent import no_service, node_port_of_other_family, pending
+from skoop.diagnose.service.absent import (
+    no_service,
+    node_port_of_other_family,
+    outer_address_of_other_family,
+    pending,
+)
 from skoop.diagnose.service.affinity import held_client
 from skoop.diagnose.service.asked import PROTOCOLS, Asked, asked_for
 from skoop.diagnose.service.ports import port_causes, unresolved
@@ -52,6 +57,7 @@ def _absent(
     cluster: Cluster, ends: Ends, question: Question, settled: Settled
 ) -> Iterator[Suspicion]:
     yield from no_service(cluster, ends, settled.rows)
+    yield from outer_address_of_other_family(cluster, (question.family, question.dst), settled.rows)
     yield from _pending(ends, settled)
     yield from node_port_of_other_family(
         cluster, (question.family, question.dst), question.dport, question.proto, settled.rows

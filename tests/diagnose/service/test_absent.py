@@ -133,19 +133,40 @@ def test_two_pods_of_different_versions_remain_a_bad_question() -> None:
         asked("fd00::1")
 
 
-def test_a_node_port_at_an_address_of_the_other_version() -> None:
+def from_six(dst: str, service: Service, port: int) -> Diagnosis:
+    """Asked by k1, which has an IPv6 address too."""
     spaces = owning(cluster(), "node/k1", "fd30::1/64 eth0")
     nodes = [
         replace(each, addresses=(*each.addresses, NodeAddress("InternalIP", parse_ip("fd30::1"))))
         for each in inventory().nodes
         if each.name == "k1"
     ]
-    objects = build_inventory(nodes=nodes, services=[SERVICE])
-    made = asked("fd30::1", SERVICE, src="node/k1", port=30080, spaces=spaces, objects=objects)
+    objects = build_inventory(nodes=nodes, services=[service])
+    return asked(dst, service, src="node/k1", port=port, spaces=spaces, objects=objects)
+
+
+def test_a_node_port_at_an_address_of_the_other_version() -> None:
+    made = from_six("fd30::1", SERVICE, 30080)
     assert made.suspicions[0].name == "service-family-mismatch"
     assert "fd30::1" in made.suspicions[0].message
-    other = asked("fd30::1", SERVICE, src="node/k1", port=30081, spaces=spaces, objects=objects)
-    assert not told(other, "service-family-mismatch")
+    assert not told(from_six("fd30::1", SERVICE, 30081), "service-family-mismatch")
+
+
+OUTER = parse_ip("fd00:ee::1")
+OUTERS = {
+    "an external address": replace(SERVICE, external_ips=(OUTER,)),
+    "a load balancer's": replace(BALANCED, ingress=(Ingress(ip=OUTER),)),
+}
+
+
+@pytest.mark.parametrize("service", OUTERS.values(), ids=OUTERS.keys())
+def test_an_outer_address_without_a_cluster_ip_of_its_version(service: Service) -> None:
+    """kube-proxy's half for IPv6 passes over a Service that has no ClusterIP of IPv6."""
+    first = from_six("fd00:ee::1", service, 80).suspicions[0]
+    assert (first.name, first.blocking) == ("service-family-mismatch", True)
+    assert "has only IPv4" in first.message
+    both = replace(service, cluster_ips=(*service.cluster_ips, *ON_SIX.cluster_ips))
+    assert not told(from_six("fd00:ee::1", both, 80), "service-family-mismatch")
 
 
 def test_a_service_of_both_versions_has_none() -> None:
