@@ -112,6 +112,12 @@ def test_a_full_table_has_no_room_for_the_next_hop() -> None:
     assert "gc_thresh3 = 20" in "".join(each.text for each in first.evidence)
 
 
+def test_older_kernels_need_an_entry_for_lo_too() -> None:
+    spaces = change(cluster(), "node/k1", crowded(10, 20))
+    made = diagnose(spaces, "a1", "a1")
+    assert (made.verdict, made.suspicions[0].name) == (Verdict.UNKNOWN, "neighbour-table-full")
+
+
 def known_to_all(space: Namespace) -> Namespace:
     """The next hops of k1 and its pod towards b1."""
     pods = ((f"10.244.1.{n + 1}", "cni0", pod_mac(1, n), "STALE") for n in (1, 2))

@@ -28,7 +28,6 @@ from skoop.netstack.walk.events import (
     Resolve,
     Stopped,
 )
-from skoop.netstack.walk.input import loop_back
 from skoop.netstack.walk.output import send
 
 _MOST_EVENTS = 1000
@@ -132,6 +131,6 @@ class Flight:
         if isinstance(event, Bridged):
             return self._stations.bridged(stack, event)
         if isinstance(event, Looped):
-            return loop_back(stack, event.packet, event.tracked, event.branch)
+            return self._stations.looped(stack, event)
         inside = replace(event.branch, mac=event.frame.source)
         return receive(stack, event.link, event.frame, inside)

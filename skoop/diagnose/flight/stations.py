@@ -8,6 +8,7 @@ from skoop.diagnose.neighbours import Resolution, resolve
 from skoop.diagnose.underlay import Underlay
 from skoop.diagnose.world import WireEnd, World
 from skoop.model.disposition import Disposition
+from skoop.model.packet import Packet
 from skoop.model.trace import StepKind
 from skoop.netstack.stack import Stack
 from skoop.netstack.state import Link
@@ -21,7 +22,19 @@ from skoop.netstack.walk.bridge import (
     unknown_station,
 )
 from skoop.netstack.walk.device import transmit
-from skoop.netstack.walk.events import Bridged, Cross, Event, Frame, Reason, Resolve, Stop, Stopped
+from skoop.netstack.walk.events import (
+    Branch,
+    Bridged,
+    Cross,
+    Event,
+    Frame,
+    Looped,
+    Reason,
+    Resolve,
+    Stop,
+    Stopped,
+)
+from skoop.netstack.walk.input import loop_back
 
 
 class Stations:
@@ -37,7 +50,7 @@ class Stations:
         if not link.up or (not link.arp and link.kind != "veth"):
             return transmit(stack, link, Frame(packet, "", ""), event.nexthop, branch)
         if self._is_refused(stack, event):
-            return [_no_room(event)]
+            return [_no_room(event.branch, event.packet, event.link.name, event.nexthop)]
         if self._world.peer(stack, link) is WireEnd.UNDERLAY:
             mac = self._underlay.mac_of(stack, link, event.family, event.nexthop)
             return transmit(stack, link, Frame(packet, link.mac, mac), event.nexthop, branch)
@@ -47,6 +60,14 @@ class Stations:
         if found.fixed:
             branch = branch.noting(StepKind.NEIGHBOUR, f"next hop is {found.mac}", *found.evidence)
         return transmit(stack, link, Frame(packet, link.mac, found.mac), event.nexthop, branch)
+
+    def looped(self, stack: Stack, event: Looped) -> list[Event]:
+        """The packet back into its host. Kernels that count a neighbour on lo like any other need
+        room for it too (__neigh_create(), before it asked for IFF_LOOPBACK)."""
+        packet = event.packet
+        if self._world.neighbour_table(stack, packet.family).is_full:
+            return [_no_room(event.branch, packet, "lo", packet.dst)]
+        return loop_back(stack, packet, event.tracked, event.branch)
 
     def bridged(self, stack: Stack, event: Bridged) -> list[Event]:
         """A frame out of a bridge by the port behind which its station is."""
@@ -110,16 +131,16 @@ class Stations:
         return unknown_station(stack, event)
 
 
-def _no_room(event: Resolve) -> Stopped:
+def _no_room(branch: Branch, packet: Packet, device: str, nexthop: int) -> Stopped:
     """neigh_alloc() may still find an entry to throw out, so this is not certain."""
     stop = Stop(
         disposition=Disposition.INSUFFICIENT_INFO,
         reason=Reason.TABLE_FULL,
         detail="the neighbour table is full, and the next hop is not in it",
-        device=event.link.name,
-        address=event.nexthop,
+        device=device,
+        address=nexthop,
     )
-    return Stopped(event.branch, stop, event.packet)
+    return Stopped(branch, stop, packet)
 
 
 def _unresolved(event: Resolve, found: Resolution) -> Stopped:
