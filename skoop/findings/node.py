@@ -102,8 +102,10 @@ class NodeAgentDown(Finding):
 class KernelModuleMissing(Finding):
     """The node's kernel lacks a module the network needs.
 
-    What it means: br_netfilter, vxlan, ip_vs, ip_set or an xt_ match is not available.
-    Why it matters: Devices cannot be made, or rules that use it cannot be loaded.
+    What it means: kube-proxy is set to ipvs mode, and ip_vs is not loaded on the node; kube-proxy
+    has it loaded where the kernel has it. (Other modules show by what is missing without them:
+    rules, devices, settings of net.bridge.)
+    Why it matters: kube-proxy ends at its start, old versions fall back to iptables mode.
     How to fix: Load it now and at every boot; some distributions keep it in an extra package.
         modprobe MODULE && echo MODULE > /etc/modules-load.d/MODULE.conf
         apt install linux-modules-extra-$(uname -r)            # Ubuntu

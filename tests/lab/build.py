@@ -191,7 +191,7 @@ def _rules(lab: Lab, node: Node) -> None:
         hand = type(hand)()
     if cluster.proxy == "ipvs":
         _ipvs(lab, node)
-    elif cluster.proxy != "iptables":
+    elif cluster.proxy.startswith("nftables"):
         table = nftables.table(cluster, node.name, family=4)
         if cluster.dual_stack:
             table += nftables.table(cluster, node.name, family=6)

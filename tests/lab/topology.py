@@ -212,7 +212,8 @@ class Cluster(Struct, frozen=True, kw_only=True):
     """A whole cluster. `backend` is flannel's ("vxlan", "host-gw", or "alloc", which leaves routes
     between nodes to the network's router, as a cloud's), `cni` who builds the veths
     ("hand" or "plugin"), `iptables` the userland's ("legacy" or "nft"), `proxy` kube-proxy's mode
-    ("iptables", "nftables", "nftables-chains" for the form up to 1.35, or "ipvs")."""
+    ("iptables", "nftables", "nftables-chains" for the form up to 1.35, "ipvs", or "ipvs-refused"
+    where it ended because the kernel has no IPVS)."""
 
     nodes: tuple[Node, ...]
     pods: tuple[Pod, ...]

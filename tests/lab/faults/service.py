@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 
 from tests.lab import commands
@@ -13,6 +15,15 @@ from tests.lab.topology import OUTSIDE_IP, Cluster, Service, ServicePort, with_s
 def _changed(cluster: Cluster, target: Target, **fields: object) -> Cluster:
     service = cluster.service(target.service)
     return with_service(cluster, msgspec.structs.replace(service, **fields))
+
+
+def _without_ipvs(cluster: Cluster, _: Target) -> Cluster:
+    """kube-proxy asks the kernel for IPVS first (CanUseIPVSProxier), and ends without."""
+    return msgspec.structs.replace(cluster, proxy="ipvs-refused")
+
+
+def _has_no_ipvs(cluster: Cluster, _: Target) -> bool:
+    return cluster.proxy == "iptables" and not Path("/proc/net/ip_vs").exists()
 
 
 def _no_endpoints(cluster: Cluster, target: Target) -> Cluster:
@@ -180,6 +191,13 @@ def _has_node_port(cluster: Cluster, target: Target) -> bool:
 
 
 FAULTS: tuple[Fault, ...] = (
+    fault(
+        "kernel-without-ipvs",
+        "kernel-module-missing",
+        reshape=_without_ipvs,
+        fits=_has_no_ipvs,
+        also=("proxy-not-running",),
+    ),
     fault(
         "service-no-endpoints",
         "endpoints-none",
