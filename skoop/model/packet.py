@@ -127,7 +127,11 @@ def port_within(port: int, low: int, high: int) -> bool | None:
     """Whether a port lies in low..high (both inclusive); None when it depends on the port drawn."""
     if port >= 0:
         return low <= port <= high
-    first, last = _RANGES[port]
+    return drawn_within(*_RANGES[port], low, high)
+
+
+def drawn_within(first: int, last: int, low: int, high: int) -> bool | None:
+    """The same of one that is drawn from first..last."""
     share = (min(last, high) - max(first, low) + 1) / (last - first + 1)
     if share < RARE:
         return False

@@ -12,6 +12,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from skoop.model.packet import drawn_within
+
 Json = Any
 """A decoded JSON value."""
 
@@ -26,11 +28,13 @@ BREAK = Absent.BREAK
 
 
 class Some(Struct, frozen=True):
-    """An unknown value within low..high (both inclusive), and why it is unknown."""
+    """An unknown value within low..high (both inclusive), and why it is unknown. `port` means that
+    it is a port drawn from there, which is taken not to hit what few of them are."""
 
     why: str
     low: int = 0
     high: int = (1 << 128) - 1
+    port: bool = False
 
 
 class Range(Struct, frozen=True):
@@ -101,6 +105,8 @@ def _unknown_meets(value: Some, pattern: int | str | Range | Glob) -> bool | Non
     if isinstance(pattern, str | Glob):
         return None
     low, high = (pattern.low, pattern.high) if isinstance(pattern, Range) else (pattern, pattern)
+    if value.port:
+        return drawn_within(value.low, value.high, low, high)
     if low <= value.low and value.high <= high:
         return True
     if high < value.low or value.high < low:

@@ -194,12 +194,16 @@ def test_a_doubt_names_the_rule():
     [
         (EPHEMERAL, "tcp sport 1024-65535 drop", True),
         (EPHEMERAL, "tcp sport < 1024 drop", True),
-        (EPHEMERAL, "tcp sport 40000 drop", False),
+        (EPHEMERAL, "tcp sport 40000 drop", True),
+        (EPHEMERAL, "tcp sport 40000-50000 drop", False),
+        (ANY_PORT, "udp sport { 1024, 4789 } drop", True),
+        (ANY_PORT, "tcp sport { 1024-4789 } drop", False),
         (EPHEMERAL, "tcp sport { 22, 80 } drop", True),
         (ANY_PORT, "tcp sport >= 32768 drop", False),
         (ANY_PORT, "tcp sport @open drop", False),
         (EPHEMERAL, "ip saddr . tcp sport { 10.0.0.8 . 40000 } drop", True),
-        (EPHEMERAL, "ip saddr . tcp sport { 10.0.0.9 . 40000 } drop", False),
+        (EPHEMERAL, "ip saddr . tcp sport { 10.0.0.9 . 40000 } drop", True),
+        (EPHEMERAL, "ip saddr . tcp sport { 10.0.0.9 . 40000-50000 } drop", False),
     ],
 )
 def test_a_port_that_is_drawn(port, rule, decided):

@@ -26,8 +26,8 @@ from skoop.netstack.nft.datatypes import (
 from skoop.netstack.nft.values import Some, Value
 
 _PORTS = {
-    EPHEMERAL: Some("the source port is drawn by the client's kernel", 32768, 60999),
-    ANY_PORT: Some("the source port is drawn when masquerading", 1024, 65535),
+    EPHEMERAL: Some("the source port is drawn by the client's kernel", 32768, 60999, port=True),
+    ANY_PORT: Some("the source port is drawn when masquerading", 1024, 65535, port=True),
 }
 DF_BIT = 0x4000
 
