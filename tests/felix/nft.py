@@ -1,4 +1,4 @@
-"""The same in nftables, as Felix does it with nftablesMode: one table "calico", chains that carry
+"""The same in nftables, as Felix does it with nftablesMode: a table "calico", chains that carry
 their table's name, sets without colons, and dispatch by maps of interfaces."""
 
 from __future__ import annotations
@@ -7,12 +7,13 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from tests.felix.rules import SETS
+from tests.felix.rules import SETS, SETS6
 from tests.felix.tables import chains_of
 from tests.felix.words import IpSet, Node, chain_name
 
 _HOOKS = {
     "raw PREROUTING": "type filter hook prerouting priority raw",
+    "raw OUTPUT": "type filter hook output priority raw",
     "mangle PREROUTING": "type filter hook prerouting priority mangle",
     "nat POSTROUTING": "type nat hook postrouting priority srcnat",
     "filter INPUT": "type filter hook input priority filter",
@@ -21,14 +22,17 @@ _HOOKS = {
 }
 _TYPES = {"hash:net": "ipv4_addr", "hash:ip": "ipv4_addr",
           "hash:ip,port": "ipv4_addr . inet_proto . inet_service"}  # fmt: skip
+_IN_SIX = (("ipv4_addr", "ipv6_addr"), ("table ip ", "table ip6 "),
+           (r"\bip ([sd]addr)", r"ip6 \1"), (SETS, SETS6))  # fmt: skip
 _PROTOCOLS = {"4": "ipencap"}
 
 
 def nft_text(node: Node) -> str:
-    """The whole table, in place of one that is there."""
+    """The whole table of a family, in place of one that is there."""
     pools = (
         IpSet("all-ipam-pools", "hash:net", node.pools),
         IpSet("masq-ipam-pools", "hash:net", node.masqueraded),
+        IpSet("all-vxlan-net", "hash:net", node.vxlan_peers),
     )
     lines = [line for each in (*node.sets, *pools) for line in _set(each)]
     for flag, kind, name in (("i", "fw", "from"), ("o", "tw", "to")):
@@ -52,7 +56,14 @@ def nft_text(node: Node) -> str:
             ends.append("meta mark set meta mark | 0x10000")
         lines.append(_chain(f"{table}-{name}", dict.fromkeys([f"{hook}; policy accept;", *ends])))
     body = "\n".join(lines)
-    return f"table ip calico\ndelete table ip calico\ntable ip calico {{\n{body}\n}}\n"
+    text = f"table ip calico\ndelete table ip calico\ntable ip calico {{\n{body}\n}}\n"
+    return text if node.family == 4 else _in_six(text)
+
+
+def _in_six(text: str) -> str:
+    for word, like in _IN_SIX:
+        text = re.sub(word, like, text)
+    return text
 
 
 def _set(each: IpSet) -> Iterator[str]:
@@ -95,6 +106,14 @@ def _rule(rule: str, table: str) -> str:
         bang = "!= " if negated else ""
         if word == "-m" and words[0] in _OPTIONS:
             words.pop(0)
+        elif word in ("--src-type", "--dst-type"):
+            said.append(f"fib {_fib(word, words)} type {bang}{words.pop(0).lower()}")
+        elif word == "--limit-iface-out":
+            pass
+        elif word == "--dport":
+            said.append(f"{protocol} dport {bang}{words.pop(0)}")
+        elif word == "--icmpv6-type":
+            said.append(f"icmpv6 type {bang}{words.pop(0)}")
         elif word == "-m":
             match = words.pop(0)
             assert match == "rpfilter", match
@@ -129,7 +148,13 @@ def _rule(rule: str, table: str) -> str:
     return " ".join(said) + note
 
 
-_OPTIONS = ("comment", "set", "multiport", "mark", "conntrack")
+_OPTIONS = ("comment", "set", "multiport", "mark", "conntrack", "addrtype", "udp", "icmp6")
+
+
+def _fib(word: str, words: list[str]) -> str:
+    """The address of a match on its type, and whether only the device it leaves by counts."""
+    side = "saddr" if word == "--src-type" else "daddr"
+    return f"{side} . oif" if words[1:2] == ["--limit-iface-out"] else side
 
 
 def _member(name: str, side: str, bang: str) -> str:
@@ -156,6 +181,6 @@ def _target(word: str, words: list[str], table: str) -> str:
     if name == "MASQUERADE":
         del words[:]
         return "masquerade fully-random"
-    if name in ("DROP", "ACCEPT", "RETURN"):
+    if name in ("DROP", "ACCEPT", "RETURN", "NOTRACK"):
         return name.lower()
     return f"{'goto' if word == '-g' else 'jump'} {table}-{name}"

@@ -10,6 +10,7 @@ ACCEPT, PASS, ALL_BLOCKS, THIS_BLOCK = 0x10000, 0x20000, 0x40000, 0x80000
 _MOST_PORTS = 15
 """What one multiport match takes; a range counts twice."""
 SETS = "cali40"
+SETS6 = "cali60"
 
 
 def mark(value: int, mask: int = 0) -> str:

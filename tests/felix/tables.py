@@ -6,17 +6,18 @@ import base64
 import hashlib
 from collections.abc import Iterator
 
-from tests.felix.rules import ACCEPT, PASS, SETS, mark, marked, policy_chains, unmarked
+from tests.felix.rules import ACCEPT, PASS, SETS, SETS6, mark, marked, policy_chains, unmarked
 from tests.felix.words import Endpoint, IpSet, Node, chain_name
 
 _ALL = 0xF0000
 _FROM_WORKLOAD = 0x40000
 _CT = "-m conntrack --ctstate"
+_VXLAN = 4789
 
 
 def chains_of(node: Node) -> dict[str, dict[str, list[str]]]:
     """Rules by table and chain."""
-    return {"raw": _raw(), "mangle": _mangle(), "nat": _nat(node), "filter": _filter(node)}
+    return {"raw": _raw(node), "mangle": _mangle(), "nat": _nat(node), "filter": _filter(node)}
 
 
 def ipset_text(node: Node) -> str:
@@ -25,29 +26,35 @@ def ipset_text(node: Node) -> str:
         IpSet("all-ipam-pools", "hash:net", node.pools),
         IpSet("masq-ipam-pools", "hash:net", node.masqueraded),
         IpSet("this-host", "hash:ip", ()),
+        IpSet("all-vxlan-net", "hash:net", node.vxlan_peers),
     )
-    return _restored((*node.sets, *own))
+    return _restored(node, (*node.sets, *own))
 
 
 def sets_text(node: Node) -> str:
     """The policies' sets alone."""
-    return _restored(node.sets)
+    return _restored(node, node.sets)
 
 
-def _restored(sets: tuple[IpSet, ...]) -> str:
-    lines = []
+def _restored(node: Node, sets: tuple[IpSet, ...]) -> str:
+    lines, family = [], "inet" if node.family == 4 else "inet6"
     for each in sets:
         name = SETS + each.name
-        lines += [f"create {name} {each.kind} family inet maxelem 1048576", f"flush {name}"]
+        lines += [f"create {name} {each.kind} family {family} maxelem 1048576", f"flush {name}"]
         lines += [f"add {name} {member}" for member in each.members]
-    return "\n".join(lines) + "\n"
+    return _named(node, "\n".join(lines) + "\n")
+
+
+def _named(node: Node, text: str) -> str:
+    """Sets of IPv6 have a prefix of their own."""
+    return text if node.family == 4 else text.replace(SETS, SETS6)
 
 
 def tables_text(node: Node) -> str:
     """Everything Felix writes, to be read with --noflush. Its jumps come before all others."""
     parts = []
     for name, chains, hooks in (
-        ("raw", _raw(), ("-I PREROUTING", "-I OUTPUT")),
+        ("raw", _raw(node), ("-I PREROUTING", "-I OUTPUT")),
         ("mangle", _mangle(), ("-I PREROUTING", "-I POSTROUTING")),
         ("nat", _nat(node), ("-I PREROUTING", "-I OUTPUT", "-I POSTROUTING")),
         ("filter", _filter(node), ("-I INPUT", "-I FORWARD", "-I OUTPUT")),
@@ -60,7 +67,7 @@ def tables_text(node: Node) -> str:
             lines.append(_noted(f"-A FORWARD {note} {marked(ACCEPT)} -j ACCEPT"))
             lines.append(_noted(f"-A FORWARD {mark(ACCEPT)}"))
         parts.append("\n".join([*lines, "COMMIT", ""]))
-    return "".join(parts)
+    return _named(node, "".join(parts))
 
 
 def filter_text(node: Node) -> str:
@@ -80,10 +87,12 @@ def _noted(line: str) -> str:
     return f'{head} {chain} -m comment --comment "cali:{name}" {rest}'
 
 
-def _raw() -> dict[str, list[str]]:
+def _raw(node: Node) -> dict[str, list[str]]:
+    untracked = [f"-p udp -m udp --dport {_VXLAN} -j NOTRACK"] if node.vxlan else []
     return {
         "cali-PREROUTING": [
             mark(0, _ALL),
+            *untracked,
             f"-i cali+ {mark(_FROM_WORKLOAD)}",
             f"{marked(_FROM_WORKLOAD)} -j cali-rpf-skip",
             f"{marked(_FROM_WORKLOAD)} -m rpfilter --validmark --invert -j DROP",
@@ -92,7 +101,7 @@ def _raw() -> dict[str, list[str]]:
         ],
         "cali-rpf-skip": [],
         "cali-OUTPUT": [
-            mark(0, _ALL), "-j cali-to-host-endpoint", f"{marked(ACCEPT)} -j ACCEPT",
+            mark(0, _ALL), "-j cali-to-host-endpoint", *untracked, f"{marked(ACCEPT)} -j ACCEPT",
         ],
         "cali-from-host-endpoint": [],
         "cali-to-host-endpoint": [],
@@ -126,11 +135,36 @@ def _nat(node: Node) -> dict[str, list[str]]:
     return {
         "cali-PREROUTING": ["-j cali-fip-dnat"],
         "cali-OUTPUT": ["-j cali-fip-dnat"],
-        "cali-POSTROUTING": ["-j cali-fip-snat", "-j cali-nat-outgoing"],
+        "cali-POSTROUTING": ["-j cali-fip-snat", "-j cali-nat-outgoing", *_to_tunnel(node)],
         "cali-fip-dnat": [],
         "cali-fip-snat": [],
         "cali-nat-outgoing": [outgoing] if node.masqueraded else [],
     }
+
+
+def _to_tunnel(node: Node) -> Iterator[str]:
+    """What the node sends into the tunnel from another of its addresses."""
+    if node.vxlan:
+        wrong = "-m addrtype ! --src-type LOCAL --limit-iface-out -m addrtype --src-type LOCAL"
+        yield f"-o {node.vxlan} {wrong} -j MASQUERADE --random-fully"
+
+
+def _from_tunnels(node: Node) -> Iterator[str]:
+    """Only other nodes may send to the node's end of the tunnel."""
+    if not node.vxlan:
+        return
+    to_us = f"-p udp {{}} -m multiport --dports {_VXLAN}{{}} -m addrtype --dst-type LOCAL"
+    note = f'-m comment --comment "Allow IPv{node.family} VXLAN packets from allowed hosts"'
+    yield f"{to_us.format(note, f' -m set --match-set {SETS}all-vxlan-net src')} -j ACCEPT"
+    note = f'-m comment --comment "Drop IPv{node.family} VXLAN packets from non-allowed hosts"'
+    yield f"{to_us.format(note, '')} -j DROP"
+
+
+def _as_router(node: Node) -> Iterator[str]:
+    """Neighbour discovery and multicast listeners (130 to 136) are no matter of policies."""
+    if node.family == 6:
+        for kind in (130, 131, 132, 133, 135, 136):
+            yield f"-p ipv6-icmp -m icmp6 --icmpv6-type {kind} -j ACCEPT"
 
 
 def _filter(node: Node) -> dict[str, list[str]]:
@@ -144,6 +178,7 @@ def _filter(node: Node) -> dict[str, list[str]]:
             "-j cali-cidr-block",
         ],
         "cali-INPUT": [
+            *_from_tunnels(node),
             "-i cali+ -g cali-wl-to-host",
             f"{marked(ACCEPT)} -j ACCEPT",
             mark(0, _ALL),
@@ -160,6 +195,7 @@ def _filter(node: Node) -> dict[str, list[str]]:
             "-j ACCEPT",
         ],
         "cali-wl-to-host": [
+            *_as_router(node),
             "-j cali-from-wl-dispatch",
             f'-m comment --comment "Configured DefaultEndpointToHostAction" -j {node.to_host}',
         ],

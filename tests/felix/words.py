@@ -75,7 +75,9 @@ class IpSet(Struct, frozen=True):
 
 
 class Node(Struct, frozen=True, kw_only=True):
-    """Everything on one node. `pools` are all ranges, `masqueraded` those with natOutgoing."""
+    """Everything on one node, in one family. `pools` are all ranges, `masqueraded` those with
+    natOutgoing. `vxlan` is the tunnel's device, "" for none, and `vxlan_peers` who may send to
+    it."""
 
     endpoints: tuple[Endpoint, ...] = ()
     policies: tuple[Policy, ...] = ()
@@ -84,6 +86,9 @@ class Node(Struct, frozen=True, kw_only=True):
     pools: tuple[str, ...] = ()
     masqueraded: tuple[str, ...] = ()
     to_host: str = "RETURN"
+    family: int = 4
+    vxlan: str = ""
+    vxlan_peers: tuple[str, ...] = ()
 
 
 def veth(namespace: str, pod: str, prefix: str = "cali") -> str:

@@ -39,7 +39,7 @@ def build(cluster: Cluster) -> Lab:
     lab = Lab(cluster)
     try:
         for namespace in lab.namespaces.values():
-            _settle(namespace, dual_stack=cluster.dual_stack)
+            _settle(namespace, six=6 in cluster.families)
         _underlay(lab)
         for node in cluster.nodes:
             _node(lab, node)
@@ -54,9 +54,9 @@ def build(cluster: Cluster) -> Lab:
     return lab
 
 
-def _settle(namespace: Netns, *, dual_stack: bool) -> None:
+def _settle(namespace: Netns, *, six: bool) -> None:
     settings: dict[str, object] = dict(_PROMPT)
-    if not dual_stack:
+    if not six:
         settings["ipv6/conf/all/disable_ipv6"] = 1
         settings["ipv6/conf/default/disable_ipv6"] = 1
     with inside(namespace):
@@ -70,7 +70,7 @@ def _underlay(lab: Lab) -> None:
     What the router does with addresses beyond it no diagnosis can know; here it is silent.
     """
     cluster, lines = lab.cluster, ["link set lo up", "route add blackhole default"]
-    if cluster.dual_stack:
+    if 6 in cluster.families:
         lines.append("route add blackhole ::/0")
     for subnet in sorted({0, *(n.subnet for n in cluster.nodes)}):
         lines += [
@@ -78,7 +78,7 @@ def _underlay(lab: Lab) -> None:
             f"addr add 172.30.{subnet + 1}.1/24 brd + dev br{subnet}",
             f"link set br{subnet} up",
         ]
-        if cluster.dual_stack:
+        if 6 in cluster.families:
             lines.append(f"addr add fd00:30:{subnet + 1}::1/64 dev br{subnet} nodad")
     for node in cluster.nodes:
         port, inner = underlay_port(node), lab.node(node.name).path
@@ -91,7 +91,7 @@ def _underlay(lab: Lab) -> None:
         "link set uoutside master br0 up",
     ]
     commands.sysctl(lab.underlay, {"ipv4/ip_forward": 1})
-    if cluster.dual_stack:
+    if 6 in cluster.families:
         commands.sysctl(lab.underlay, {"ipv6/conf/all/forwarding": 1})
     if cluster.backend == "alloc":
         lines += [f"route add {node.pod_cidr} via {node.ip}" for node in cluster.nodes]
@@ -103,7 +103,7 @@ def _underlay(lab: Lab) -> None:
         "link set eth0 up",
         "route add default via 172.30.1.1",
     ]
-    if cluster.dual_stack:
+    if 6 in cluster.families:
         outside += [
             f"addr add {OUTSIDE_IP6}/64 dev eth0 nodad",
             "route add default via fd00:30:1::1",
@@ -119,7 +119,7 @@ def _node(lab: Lab, node: Node) -> None:
         "ipv4/conf/all/rp_filter": cluster.rp_filter,
         "ipv4/conf/default/rp_filter": cluster.rp_filter,
     }
-    if cluster.dual_stack:
+    if 6 in cluster.families:
         settings["ipv6/conf/all/forwarding"] = 1
     commands.sysctl(namespace, settings)
     lines = [
@@ -128,7 +128,7 @@ def _node(lab: Lab, node: Node) -> None:
         "link set eth0 up",
         f"route add default via {node.gateway}",
     ]
-    if cluster.dual_stack:
+    if 6 in cluster.families:
         lines += [
             f"addr add {node.ip6}/64 dev eth0 nodad",
             f"route add default via {node.gateway6}",
@@ -138,7 +138,7 @@ def _node(lab: Lab, node: Node) -> None:
         commands.ip(namespace, *lines, *tunnel)
         commands.bridge(namespace, *fdb)
         return
-    tunnel, fdb = overlay(cluster, node, families=(4, 6) if cluster.dual_stack else (4,))
+    tunnel, fdb = overlay(cluster, node, families=cluster.families)
     by_hand = cni.add_bridge(cluster, node) if cluster.cni == "hand" else ()
     commands.ip(namespace, *lines, *tunnel, *by_hand)
     commands.bridge(namespace, *fdb)
@@ -186,25 +186,20 @@ def overlay(
 
 def _rules(lab: Lab, node: Node) -> None:
     cluster, namespace = lab.cluster, lab.node(node.name)
-    hand = portmap(cluster, node)
-    if cluster.cni == "plugin":
-        hand = type(hand)()
     if cluster.proxy == "ipvs":
         _ipvs(lab, node)
     elif cluster.proxy.startswith("nftables"):
-        table = nftables.table(cluster, node.name, family=4)
-        if cluster.dual_stack:
-            table += nftables.table(cluster, node.name, family=6)
-        commands.run(namespace, ("nft", "-f", "-"), text=table)
-    proxy = _proxy_tables(cluster, node, family=4)
-    parts = (hand, proxy) if cluster.calico else (hand, proxy, flannel(node, family=4))
-    restore = f"tables-{cluster.iptables}-restore"
-    commands.run(namespace, (f"ip{restore}", "--noflush", "-w", "5"), text=restore_text(*parts))
-    if cluster.calico:
-        calico.add_rules(lab, node)
-    if cluster.dual_stack:
-        six = restore_text(_proxy_tables(cluster, node, family=6), flannel(node, family=6))
-        commands.run(namespace, (f"ip6{restore}", "--noflush", "-w", "5"), text=six)
+        written = (nftables.table(cluster, node.name, family=each) for each in cluster.families)
+        commands.run(namespace, ("nft", "-f", "-"), text="".join(written))
+    for family in cluster.families:
+        hand = Tables() if cluster.cni == "plugin" else portmap(cluster, node, family=family)
+        parts = [hand, _proxy_tables(cluster, node, family=family)]
+        if not cluster.calico:
+            parts.append(flannel(node, family=family))
+        restore = f"{'ip' if family == 4 else 'ip6'}tables-{cluster.iptables}-restore"
+        commands.run(namespace, (restore, "--noflush", "-w", "5"), text=restore_text(*parts))
+        if cluster.calico:
+            calico.add_rules(lab, node, family)
 
 
 def _proxy_tables(cluster: Cluster, node: Node, *, family: int) -> Tables:
@@ -219,7 +214,7 @@ def _proxy_tables(cluster: Cluster, node: Node, *, family: int) -> Tables:
 def _ipvs(lab: Lab, node: Node) -> None:
     """Virtual servers with their addresses on kube-ipvs0, and the sets that the rules ask."""
     cluster, namespace = lab.cluster, lab.node(node.name)
-    families = (4, 6) if cluster.dual_stack else (4,)
+    families = cluster.families
     lines = ["link add kube-ipvs0 type dummy"]
     for family in families:
         width = 32 if family == 4 else 128

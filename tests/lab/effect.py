@@ -14,7 +14,16 @@ from tests.lab.generate import standard
 from tests.lab.judge import Key, differs
 from tests.lab.queries import Query
 from tests.lab.round import Injection, Play, Round, aim, reshaped
-from tests.lab.topology import NODE_PORT, OUTSIDE_IP, OUTSIDE_PORT, Calico, Cluster, Pod
+from tests.lab.topology import (
+    NODE_PORT,
+    OUTSIDE_IP,
+    OUTSIDE_IP6,
+    OUTSIDE_PORT,
+    Calico,
+    Cluster,
+    Pod,
+    Pool,
+)
 
 UNDEFINED_PORT = 81
 """A port that no Service has: kube-proxy has no rule for it."""
@@ -52,6 +61,13 @@ def flavours(backend: str) -> tuple[Cluster, ...]:
         standard(proxy="nftables", iptables=backend),
         standard(subnets=(0, 0, 1), iptables=backend, calico=Calico("vxlan", cross=True)),
         standard(iptables=backend, calico=Calico()),
+        standard(
+            subnets=(0, 0, 1),
+            iptables=backend,
+            dual_stack=True,
+            calico=Calico("vxlan", cross=True, six=Pool("vxlan", cross=True)),
+        ),
+        standard(iptables=backend, dual_stack=True, calico=Calico()),
     )
 
 
@@ -110,14 +126,17 @@ def matrix(cluster: Cluster) -> tuple[Query, ...]:
             for port in service.ports:
                 for dst in (service.id, *service.load_balancer_ips, *service.external_ips):
                     add(src, dst, port.port, port.protocol)
+                if service.cluster_ip and service.cluster_ip6:
+                    add(src, service.cluster_ip6, port.port, port.protocol)
                 if port.protocol == "udp":
                     add(src, service.id, port.port, "udp", sport=5555)
-        add(src, OUTSIDE_IP, OUTSIDE_PORT)
+        for family in cluster.families:
+            add(src, OUTSIDE_IP if family == 4 else OUTSIDE_IP6, OUTSIDE_PORT)
         if src.startswith("node/"):
-            add(src, "127.0.0.1", 30080)
+            add(src, "::1" if cluster.ipv6_only else "127.0.0.1", 30080)
             for service in cluster.services:
                 add(src, service.id, UNDEFINED_PORT)
-    for src in (*inside, OUTSIDE_IP):
+    for src in (*inside, OUTSIDE_IP6 if cluster.ipv6_only else OUTSIDE_IP):
         for node in cluster.nodes:
             add(src, node.id, NODE_PORT)
             add(src, node.id, 0, "icmp")
@@ -137,7 +156,7 @@ def _ask_pod(add: object, src: str, pod: Pod) -> None:
     for listener in pod.listeners:
         ask(src, pod.id, listener.port, listener.protocol)
     ask(src, pod.id, 0, "icmp")
-    if pod.ip6:
+    if pod.ip and pod.ip6:
         ask(src, pod.ip6, 8080)
         ask(src, pod.ip6, 0, "icmp")
     if not pod.host_network:

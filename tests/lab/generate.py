@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import msgspec
+
 from tests.lab.cni import plugin_folder
 from tests.lab.topology import (
     Backend,
@@ -13,6 +15,7 @@ from tests.lab.topology import (
     Listener,
     Node,
     Pod,
+    Pool,
     Service,
     ServicePort,
 )
@@ -26,7 +29,7 @@ def standard(
 ) -> Cluster:
     """Three nodes, seven pods and the usual Services: the cluster that fault tests use."""
     nodes = tuple(Node(name=f"k{i}", index=i, subnet=s) for i, s in enumerate(subnets, 1))
-    six = bool(flavour.get("dual_stack"))
+    six = bool(flavour.get("dual_stack") or flavour.get("ipv6_only"))
     pods = [
         _pod(f"p{n}", node, 10 + n, six=six, listeners=(HTTP, DNS))
         for n, node in enumerate((*nodes, *nodes), 1)
@@ -61,13 +64,14 @@ def standard(
         ports=(ServicePort("agent", 7070, 7070),),
         backends=(_backend(pods[6]),),
     )
-    return Cluster(
+    made = Cluster(
         nodes=nodes,
         pods=tuple(pods),
         services=(web, api, host),
         cni="plugin" if plugin else "hand",
         **flavour,  # type: ignore[arg-type]
     )
+    return without_four(made) if made.ipv6_only else made
 
 
 def random_cluster(rng: random.Random) -> Cluster:
@@ -97,22 +101,61 @@ def random_cluster(rng: random.Random) -> Cluster:
 
 
 def random_calico_cluster(rng: random.Random) -> Cluster:
-    """A Calico cluster of two to four nodes on one or two subnets."""
-    tunnel = rng.choice(("", "vxlan", "vxlan"))
+    """A Calico cluster of two to four nodes on one or two subnets, in IPv4, IPv6 or both."""
+    tunnel, families = rng.choice(("", "vxlan", "vxlan")), rng.choice(((4,), (6,), (4, 6), (4, 6)))
     apart = rng.random() < 0.6
     nodes = tuple(
         Node(name=f"k{i}", index=i, subnet=rng.randrange(2) if apart else 0)
         for i in range(1, rng.choice((2, 3, 3, 4)) + 1)
     )
-    pods = _pods(rng, nodes, six=False)
-    return Cluster(
+    six = 6 in families
+    pods = _pods(rng, nodes, six=six)
+    made = Cluster(
         nodes=nodes,
         pods=pods,
-        services=_services(rng, pods, six=False),
+        services=_services(rng, pods, six=six),
         iptables=rng.choice(("legacy", "nft")),
         rp_filter=rng.choice((0, 0, 1, 2)),
-        calico=Calico(tunnel, bool(tunnel) and rng.random() < 0.5, rng.random() < 0.8),
+        dual_stack=families == (4, 6),
+        ipv6_only=families == (6,),
+        calico=Calico(
+            tunnel,
+            bool(tunnel) and rng.random() < 0.5,
+            rng.random() < 0.8,
+            six=_pool6(rng) if six else Pool(),
+        ),
     )
+    return without_four(made) if made.ipv6_only else made
+
+
+def _pool6(rng: random.Random) -> Pool:
+    """Most who use IPv6 have addresses enough to do without NAT."""
+    tunnel = rng.choice(("", "vxlan", "vxlan"))
+    return Pool(tunnel, bool(tunnel) and rng.random() < 0.5, rng.random() < 0.5)
+
+
+def without_four(cluster: Cluster) -> Cluster:
+    """A dual-stack cluster's pods and Services with their IPv6 addresses alone."""
+    replace = msgspec.structs.replace
+    services = tuple(
+        replace(
+            service,
+            cluster_ip="",
+            backends=tuple(replace(each, ip="") for each in service.backends),
+            external_ips=_in_six(service.external_ips),
+            load_balancer_ips=_in_six(service.load_balancer_ips),
+            source_ranges=tuple("fd00:244:0:1::/64" for _ in service.source_ranges),
+        )
+        for service in cluster.services
+    )
+    pods = tuple(replace(pod, ip="") for pod in cluster.pods)
+    return replace(cluster, pods=pods, services=services)
+
+
+def _in_six(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    """172.30.9.1 as fd00:30:9::1."""
+    parts = (each.split(".") for each in addresses)
+    return tuple(f"fd00:30:{third}::{fourth}" for _, _, third, fourth in parts)
 
 
 def _pods(rng: random.Random, nodes: tuple[Node, ...], *, six: bool) -> tuple[Pod, ...]:

@@ -99,7 +99,7 @@ def inside(cluster: Cluster, query: Query) -> bool:
     service = behind(cluster, query)
     if service is not None:
         return all(backend.pod for backend in service.backends)
-    if "/" in query.dst or query.dst.startswith("127."):
+    if "/" in query.dst or query.dst.startswith("127.") or query.dst == "::1":
         return True
     owned = {a for p in cluster.pods for a in (p.ip, p.ip6)}
     owned |= {a for s in cluster.services for a in (s.cluster_ip, s.cluster_ip6)}

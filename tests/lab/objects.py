@@ -59,7 +59,9 @@ def _namespace(name: str) -> Object:
 
 
 def _families(cluster: Cluster, four: str, six: str) -> list[str]:
-    return [four, six] if cluster.dual_stack and six else [four]
+    """The addresses that there are, of the families that the cluster speaks."""
+    every = {4: four, 6: six}
+    return [every[family] for family in cluster.families if every[family]]
 
 
 def _node(cluster: Cluster, node: Node) -> Object:
@@ -73,7 +75,7 @@ def _node(cluster: Cluster, node: Node) -> Object:
     notes = calico.annotations(cluster, node) if cluster.calico else flannel
     if cluster.backend == "vxlan" and not cluster.calico:
         notes[f"{prefix}/backend-data"] = json.dumps({"VNI": 1, "VtepMAC": node.vtep_mac})
-    if cluster.dual_stack:
+    if cluster.dual_stack and not cluster.calico:
         notes[f"{prefix}/public-ipv6"] = node.ip6
         if cluster.backend == "vxlan":
             data = {"VNI": 1, "VtepMAC": node.vtep6_mac}
@@ -176,9 +178,9 @@ def _pod(cluster: Cluster, pod: Pod) -> Object:
                     "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}},
                 }
             ],
-            "hostIP": node.ip,
+            "hostIP": _families(cluster, node.ip, node.ip6)[0],
             "hostIPs": [{"ip": a} for a in _families(cluster, node.ip, node.ip6)],
-            "podIP": pod.ip,
+            "podIP": addresses[0],
             "podIPs": [{"ip": a} for a in addresses],
         },
     }
@@ -188,9 +190,9 @@ def _service(cluster: Cluster, service: Service) -> Object:
     cluster_ips = _families(cluster, service.cluster_ip, service.cluster_ip6)
     spec: Object = {
         "type": service.kind,
-        "clusterIP": service.cluster_ip,
+        "clusterIP": cluster_ips[0],
         "clusterIPs": cluster_ips,
-        "ipFamilies": ["IPv4", "IPv6"][: len(cluster_ips)],
+        "ipFamilies": ["IPv6" if ":" in each else "IPv4" for each in cluster_ips],
         "ipFamilyPolicy": "RequireDualStack" if len(cluster_ips) > 1 else "SingleStack",
         "internalTrafficPolicy": "Local" if service.internal_local else "Cluster",
         "sessionAffinity": "ClientIP" if service.affinity else "None",
@@ -248,14 +250,12 @@ def _service_port(service: Service, port: ServicePort) -> Object:
 def _slices(cluster: Cluster) -> Iterable[Object]:
     """A slice for each family and each set of port numbers, as the controller makes them."""
     for service in cluster.services:
-        families = [("IPv4", "")]
-        if cluster.dual_stack and service.cluster_ip6:
-            families.append(("IPv6", "6"))
         numbers = dict.fromkeys(b.port for b in service.backends) or {0: None}
-        for family, ending in families:
+        for address in _families(cluster, service.cluster_ip, service.cluster_ip6):
+            family = "IPv6" if ":" in address else "IPv4"
             for number in numbers:
                 backends = [b for b in service.backends if b.port == number]
-                yield _slice(service, family, backends, number, six=bool(ending))
+                yield _slice(service, family, backends, number, six=family == "IPv6")
 
 
 def _slice(
@@ -303,7 +303,7 @@ def _endpoint(service: Service, backend: Backend, *, six: bool) -> Object:
 
 def _config_maps(cluster: Cluster) -> Iterable[Object]:
     yield calico.config_map() if cluster.calico else _flannel_config(cluster)
-    cidrs = CLUSTER_CIDR + ("," + CLUSTER_CIDR6 if cluster.dual_stack else "")
+    cidrs = ",".join(_families(cluster, CLUSTER_CIDR, CLUSTER_CIDR6))
     mode = cluster.proxy.partition("-")[0]
     config = (
         "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n"

@@ -87,16 +87,21 @@ def address(cluster: Cluster, endpoint: str) -> str:
     """The address behind an endpoint's name."""
     kind, _, name = endpoint.partition("/")
     if kind == "pod":
-        return cluster.pod(name.partition("/")[2]).ip
+        pod = cluster.pod(name.partition("/")[2])
+        return pod.ip or pod.ip6
     if kind == "svc":
-        return cluster.service(name.partition("/")[2]).cluster_ip
-    return cluster.node(name).ip if kind == "node" else endpoint
+        service = cluster.service(name.partition("/")[2])
+        return service.cluster_ip or service.cluster_ip6
+    if kind == "node":
+        node = cluster.node(name)
+        return node.ip6 if cluster.ipv6_only else node.ip
+    return endpoint
 
 
 def behind(cluster: Cluster, query: Query) -> Service | None:
     """The Service that a question goes to, by whatever address or port."""
     target = address(cluster, query.dst)
-    nodes = {a for n in cluster.nodes for a in (n.ip, n.ip6)} | {"127.0.0.1"}
+    nodes = {a for n in cluster.nodes for a in (n.ip, n.ip6)} | {"127.0.0.1", "::1"}
     for service in cluster.services:
         own = {
             service.cluster_ip,
@@ -162,6 +167,8 @@ class Asker:
         if six and (other := self._in_six(dst)):
             dst = other
             source = OUTSIDE_IP6 if source == OUTSIDE_IP else source
+        if cluster.ipv6_only and source == OUTSIDE_IP:
+            source = OUTSIDE_IP6
         query = Query(id=identity, src=source, dst=dst, port=port, protocol=protocol)
         return self._loaded(query)
 
@@ -233,6 +240,15 @@ class Asker:
     def _elsewhere(self) -> tuple[str, int, str]:
         """Addresses nobody has, and the world outside."""
         node = self._rng.choice(self._cluster.nodes)
+        if self._cluster.ipv6_only:
+            return self._rng.choice(
+                (
+                    (f"fd00:244:0:{node.index}::251", 8080, "tcp"),
+                    ("fd00:96::251", 80, "tcp"),
+                    (OUTSIDE_IP6, OUTSIDE_PORT, "tcp"),
+                    (OUTSIDE_IP6, OUTSIDE_PORT, "udp"),
+                )
+            )
         return self._rng.choice(
             (
                 (f"10.244.{node.index}.251", 8080, "tcp"),

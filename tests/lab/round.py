@@ -59,6 +59,7 @@ class Round(Struct, frozen=True, kw_only=True):
         flags = [network, c.cni, c.iptables, c.proxy]
         flags += [f"nf-call={c.bridge_nf_call}", f"rp={c.rp_filter}"]
         flags += ["direct"] * c.direct_routing + ["dual"] * c.dual_stack + ["warm"] * self.warm
+        flags += ["ipv6-only"] * c.ipv6_only
         flags += ["no-hairpin"] * (not c.hairpin) + ["masquerade-all"] * c.masquerade_all
         faults = "; ".join(map(str, self.injections)) or "no fault"
         return f"seed {self.seed}: {len(c.nodes)} nodes {' '.join(flags)}: {faults}"
@@ -249,10 +250,11 @@ class Play:
         cluster = self.lab.cluster
         own = [p for p in cluster.pods if not p.host_network]
         shots = [
-            Shot(namespace=self.lab.pod(p.name), address=q.ip, port=8080)
+            Shot(namespace=self.lab.pod(p.name), address=address, port=8080)
             for p in own
             for q in own
-            if p is not q
+            for address in (q.ip, q.ip6)
+            if p is not q and address
         ]
         shoot(shots, timeout=0.2)
 

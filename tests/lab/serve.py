@@ -41,7 +41,7 @@ class Servers:
         self._selector.register(self._wake_read, selectors.EVENT_READ, None)
         self._sockets: list[socket.socket] = []
         for name, namespace, listener in _listeners(lab):
-            made = _open(namespace, listener, dual_stack=lab.cluster.dual_stack)
+            made = _open(namespace, listener, six=6 in lab.cluster.families)
             answer = self._accept if listener.protocol == "tcp" else self._echo
             self._selector.register(made, selectors.EVENT_READ, (answer, name))
             self._sockets.append(made)
@@ -134,8 +134,8 @@ def _listeners(lab: Lab) -> list[tuple[str, Netns, Listener]]:
     return found
 
 
-def _open(namespace: Netns, listener: Listener, *, dual_stack: bool) -> socket.socket:
-    six = ":" in listener.address or (dual_stack and not listener.address)
+def _open(namespace: Netns, listener: Listener, *, six: bool) -> socket.socket:
+    six = ":" in listener.address or (six and not listener.address)
     kind = socket.SOCK_STREAM if listener.protocol == "tcp" else socket.SOCK_DGRAM
     with inside(namespace):
         made = socket.socket(socket.AF_INET6 if six else socket.AF_INET, kind)

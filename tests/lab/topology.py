@@ -9,6 +9,7 @@ from msgspec import Struct
 CLUSTER_CIDR = "10.244.0.0/16"
 CLUSTER_CIDR6 = "fd00:244::/48"
 SERVICE_CIDR = "10.96.0.0/16"
+SERVICE_CIDR6 = "fd00:96::/112"
 OUTSIDE_IP = "172.30.1.250"
 OUTSIDE_IP6 = "fd00:30:1::250"
 OUTSIDE_PORT = 9999
@@ -161,6 +162,21 @@ class Node(Struct, frozen=True, kw_only=True):
         return f"10.244.{self.index}.0/26"
 
     @property
+    def half_block(self) -> str:
+        """The lower half of that."""
+        return f"10.244.{self.index}.0/27"
+
+    @property
+    def block6(self) -> str:
+        """The IPv6 addresses of its pods with Calico."""
+        return f"fd00:244:0:{self.index}::/122"
+
+    @property
+    def half_block6(self) -> str:
+        """The lower half of that."""
+        return f"fd00:244:0:{self.index}::/123"
+
+    @property
     def pod_cidr6(self) -> str:
         """The IPv6 addresses of its pods."""
         return f"fd00:244:0:{self.index}::/64"
@@ -196,16 +212,34 @@ class Node(Struct, frozen=True, kw_only=True):
         return f"02:42:0a:f6:{self.index:02x}:00"
 
 
+class Pool(Struct, frozen=True):
+    """How Calico carries packets of a pool: `tunnel` is "vxlan", "ipip" or "" (none), `cross` means
+    that only packets between subnets are tunnelled."""
+
+    tunnel: str = ""
+    cross: bool = False
+    nat_outgoing: bool = True
+
+
 class Calico(Struct, frozen=True):
-    """Calico instead of flannel. `tunnel` is "vxlan", "ipip" or "" (none), `cross` means that only
-    packets between subnets are tunnelled, `nft` that Felix writes nftables, `mesh` that nodes speak
-    BGP with each other alone and the routers between them know no pods."""
+    """Calico instead of flannel: its IPv4 pool as a `Pool`, and `six`, its IPv6 pool (for which
+    there is no "ipip"). `nft` means that Felix writes nftables, `mesh` that nodes speak BGP with
+    each other alone and the routers between them know no pods."""
 
     tunnel: str = ""
     cross: bool = False
     nat_outgoing: bool = True
     nft: bool = False
     mesh: bool = False
+    six: Pool = Pool()
+
+    def pool(self, family: int) -> Pool:
+        """The pool of a family."""
+        return self.six if family == 6 else Pool(self.tunnel, self.cross, self.nat_outgoing)
+
+
+_CALICO_MTU = {(4, ""): 1500, (6, ""): 1500, (4, "vxlan"): 1450, (6, "vxlan"): 1430,
+               (4, "ipip"): 1480}  # fmt: skip
 
 
 class Cluster(Struct, frozen=True, kw_only=True):
@@ -213,7 +247,8 @@ class Cluster(Struct, frozen=True, kw_only=True):
     between nodes to the network's router, as a cloud's), `cni` who builds the veths
     ("hand" or "plugin"), `iptables` the userland's ("legacy" or "nft"), `proxy` kube-proxy's mode
     ("iptables", "nftables", "nftables-chains" for the form up to 1.35, "ipvs", or "ipvs-refused"
-    where it ended because the kernel has no IPVS)."""
+    where it ended because the kernel has no IPVS). With `ipv6_only` (Calico's) pods and Services
+    have no other addresses; the nodes keep theirs, unannounced."""
 
     nodes: tuple[Node, ...]
     pods: tuple[Pod, ...]
@@ -229,12 +264,20 @@ class Cluster(Struct, frozen=True, kw_only=True):
     hairpin: bool = True
     dual_stack: bool = False
     calico: Calico | None = None
+    ipv6_only: bool = False
+
+    @property
+    def families(self) -> tuple[int, ...]:
+        """Those of its pods and Services."""
+        if self.ipv6_only:
+            return (6,)
+        return (4, 6) if self.dual_stack else (4,)
 
     @property
     def mtu(self) -> int:
         """What pods are given: the underlay's 1500 less the tunnel's headers."""
         if self.calico is not None:
-            return {"vxlan": 1450, "ipip": 1480}.get(self.calico.tunnel, 1500)
+            return min(_CALICO_MTU[f, self.calico.pool(f).tunnel] for f in self.families)
         if self.backend != "vxlan":
             return 1500
         return 1430 if self.dual_stack else 1450
@@ -255,11 +298,11 @@ class Cluster(Struct, frozen=True, kw_only=True):
         """Pods of a node that have a namespace of their own."""
         return tuple(p for p in self.pods if p.node == node and not p.host_network)
 
-    def direct(self, one: Node, other: Node) -> bool:
+    def direct(self, one: Node, other: Node, *, family: int = 4) -> bool:
         """Whether packets between two nodes' pods go without a tunnel."""
         if self.calico is not None:
-            near = self.calico.cross and one.subnet == other.subnet
-            return near or not self.calico.tunnel
+            pool = self.calico.pool(family)
+            return not pool.tunnel or (pool.cross and one.subnet == other.subnet)
         if self.backend != "vxlan":
             return True
         return self.direct_routing and one.subnet == other.subnet

@@ -16,7 +16,7 @@ from tests.lab.judge import Opinion
 from tests.lab.predict import by_command
 from tests.lab.round import Round, calico_round
 from tests.lab.test_lab import real_kernel
-from tests.lab.topology import Calico, Cluster
+from tests.lab.topology import Calico, Cluster, Pool
 
 SEEDS = (3,)
 STRIDE = 29
@@ -26,6 +26,19 @@ FLAVOURS: dict[str, Cluster] = {
     "bgp": standard(subnets=(0, 0, 1), calico=Calico()),
     "vxlan": standard(calico=Calico("vxlan", nat_outgoing=False), iptables="nft", rp_filter=1),
     "vxlan between subnets": standard(subnets=(0, 0, 1), calico=Calico("vxlan", cross=True)),
+    "both": standard(
+        subnets=(0, 0, 1),
+        dual_stack=True,
+        iptables="nft",
+        calico=Calico(six=Pool("vxlan", cross=True)),
+    ),
+    "ipv6": standard(subnets=(0, 0, 1), ipv6_only=True, calico=Calico()),
+    "ipv6 in vxlan": standard(
+        ipv6_only=True, calico=Calico(six=Pool("vxlan", nat_outgoing=False)), iptables="nft"
+    ),
+    "both, Felix in nftables": standard(
+        subnets=(0, 0, 1), dual_stack=True, calico=Calico("vxlan", nft=True, six=Pool())
+    ),
 }
 
 

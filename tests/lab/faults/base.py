@@ -38,8 +38,12 @@ class Target(Struct, frozen=True):
 class Scene:
     """A target on a standing lab: the fields that steps speak of."""
 
+    family = 4
+    """The family of the addresses in them."""
+
     def __init__(self, lab: Lab, target: Target) -> None:
         self.lab = lab
+        self.target = target
         cluster = lab.cluster
         self.node: Node = cluster.node(target.node)
         self.peer: Node = cluster.node(target.peer)
@@ -69,6 +73,10 @@ class Scene:
         if name == "backend":
             return self.service.backends[0]
         return getattr(self, name)
+
+    def said(self, words: list[str]) -> list[str]:
+        """A command line in the words of the family."""
+        return words
 
     def _veth(self, pod: Pod) -> str:
         """The node's end of a pod's veth: by hand it has a known name, a plugin invents one."""
@@ -115,7 +123,7 @@ def at(where: str, *lines: str) -> Step:
 
 
 def _run(scene: Scene, namespace: Netns, line: str) -> None:
-    words = shlex.split(line)
+    words = scene.said(shlex.split(line))
     if words[0] == "sysctl":
         key, _, value = words[1].partition("=")
         commands.sysctl(namespace, {key: value})
@@ -171,8 +179,8 @@ def has_mate(_: Cluster, target: Target) -> bool:
 
 
 def dual(cluster: Cluster, _: Target) -> bool:
-    """The cluster speaks IPv6 too."""
-    return cluster.dual_stack
+    """The cluster speaks IPv6."""
+    return 6 in cluster.families
 
 
 def both(*conditions: Fits) -> Fits:

@@ -33,8 +33,9 @@ def flannel(node: Node, *, family: int) -> Tables:
     )
 
 
-def portmap(cluster: Cluster, node: Node) -> Tables:
-    """What the portmap plugin writes for the hostPorts of a node's pods (IPv4)."""
+def portmap(cluster: Cluster, node: Node, *, family: int) -> Tables:
+    """What the portmap plugin writes for the hostPorts of a node's pods. Their subnet is as the CNI
+    before it said; 127.0.0.1 has no like in IPv6, where no packet from ::1 leaves lo."""
     pods = [p for p in cluster.pods_on(node.name) if p.host_ports]
     if not pods:
         return Tables()
@@ -50,6 +51,11 @@ def portmap(cluster: Cluster, node: Node) -> Tables:
         "-j MARK --set-xmark 0x2000/0x2000",
     ]
     for pod in pods:
+        subnet, address = node.pod_cidr, pod.ip
+        if family == 6:
+            subnet, address = node.pod_cidr6, f"[{pod.ip6}]"
+        if cluster.calico:
+            subnet = f"{pod.ip}/32" if family == 4 else f"{pod.ip6}/128"
         chain = f"CNI-DN-{pod.name}"
         chains.append(chain)
         for entry in pod.host_ports:
@@ -58,9 +64,9 @@ def portmap(cluster: Cluster, node: Node) -> Tables:
             many = f"-m multiport --dports {entry.host_port}"
             rules += [
                 f"-A CNI-HOSTPORT-DNAT -p {entry.protocol} {name} {many} -j {chain}",
-                f"-A {chain} -s {node.pod_cidr} {match} -j CNI-HOSTPORT-SETMARK",
-                f"-A {chain} -s 127.0.0.1/32 {match} -j CNI-HOSTPORT-SETMARK",
-                f"-A {chain} {match} -j DNAT --to-destination {pod.ip}:{entry.port}",
+                f"-A {chain} -s {subnet} {match} -j CNI-HOSTPORT-SETMARK",
+                *[f"-A {chain} -s 127.0.0.1/32 {match} -j CNI-HOSTPORT-SETMARK"] * (family == 4),
+                f"-A {chain} {match} -j DNAT --to-destination {address}:{entry.port}",
             ]
     return Tables(tuple(chains), tuple(rules))
 

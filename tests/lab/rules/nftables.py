@@ -11,9 +11,8 @@ import hashlib
 from collections.abc import Iterable
 
 from tests.lab.rules.kubeproxy import Portal, allowed_sources, portals
-from tests.lab.topology import SERVICE_CIDR, Cluster, Service, ServicePort
+from tests.lab.topology import SERVICE_CIDR, SERVICE_CIDR6, Cluster, Service, ServicePort
 
-SERVICE_CIDR6 = "fd00:96::/112"
 _MARK = "0x4000"
 _SETS_MARK = f"meta mark set meta mark or {_MARK}"
 
