@@ -19,6 +19,8 @@ from skoop.netstack.arp import answers
 from skoop.netstack.stack import Stack
 from skoop.netstack.state import Link, Neighbour
 from skoop.netstack.walk.bridge import port_of
+from skoop.netstack.walk.events import Withheld
+from skoop.netstack.walk.solicit import asker_of, kept_from_asker, kept_from_owner
 from skoop.netstack.walk.vlans import refused
 
 _UNRESOLVED = frozenset(("FAILED", "INCOMPLETE"))
@@ -35,16 +37,18 @@ class Resolution(Struct, frozen=True):
     evidence: tuple[Evidence, ...] = ()
     fixed: bool = False
     contested: bool = False
+    withheld: Withheld | None = None
 
 
 class Answer(Struct, frozen=True):
     """Somebody heard the question: its MAC, and the reason for not answering ("" for an answer).
-    `owns` tells that the address is its own all the same."""
+    `owns` tells that the address is its own all the same, `withheld` which rule is the reason."""
 
     mac: str
     who: str
     refusal: str = ""
     owns: bool = False
+    withheld: Withheld | None = None
 
 
 def resolve(
@@ -66,7 +70,7 @@ def resolve(
     if not link.arp:
         # arp_constructor(): without ARP, every neighbour has the device's own address.
         return Resolution(link.mac, detail="ARP is off", evidence=evidence, fixed=True)
-    asker = _asker(stack, link, family, target, source)
+    asker = asker_of(stack, link.name, family, target, source)
     heard, complete = ask(world, stack, link, family, target, asker)
     rivals = {each.who: each for each in heard if each.owns and not each.refusal}
     if len(rivals) > 1:
@@ -88,7 +92,8 @@ def resolve(
     detail = f"nobody on {link.name} answers for {name}"
     if refusals:
         detail += f" ({'; '.join(refusals)})"
-    return Resolution(detail=detail, evidence=evidence)
+    withheld = next((each.withheld for each in heard if each.withheld), None)
+    return Resolution(detail=detail, evidence=evidence, withheld=withheld)
 
 
 def _contested(
@@ -116,12 +121,20 @@ def _table_evidence(stack: Stack, entry: Neighbour | None) -> tuple[Evidence, ..
     return (Evidence(f"ip neigh on {stack.id}", entry.raw or f"{entry.mac} {entry.state}"),)
 
 
-def _asker(stack: Stack, link: Link, family: Family, target: int, source: int) -> int:
-    """arp_solicit(): the packet's own source if local, else an address of the device."""
-    level = stack.sysctls.highest(link.name, "arp_announce")
-    if level == 0 and stack.is_local(family, source):
-        return source
-    return stack.select_source(link.name, family, target)
+def unheard(
+    stack: Stack, link: Link, other: Stack, device: Link, target: int, asker: int
+) -> Withheld | None:
+    """What keeps a question of IPv6 from its station, or the answer from the asker."""
+    return kept_from_asker(stack, link.name, target, asker) or kept_from_owner(
+        other, device.name, target, asker
+    )
+
+
+def no_question(stack: Stack, link: Link, family: Family, asker: int) -> str:
+    """Why nobody is asked at all, "" when somebody is."""
+    if family is Family.V4 or asker:
+        return ""
+    return f"{UNHEARD}: {link.name} on {stack.id} has no link-local address to ask from"
 
 
 def ask(
@@ -142,8 +155,17 @@ def ask(
         refusal = refusal or (
             "" if device.arp else f"{UNHEARD} to {device.name}, which has ARP off"
         )
+        refusal = refusal or no_question(stack, link, family, asker)
+        withheld = None
+        if family is Family.V6 and not refusal:
+            withheld = unheard(stack, link, other, device, target, asker)
+        if withheld is not None and not withheld.certain:
+            complete = False
+            continue
+        if withheld is not None:
+            refusal = f"{UNHEARD}: {withheld.stop.detail} on {withheld.node}"
         owns = device.arp and other.is_local(family, target)
-        heard.append(Answer(device.mac, other.id, refusal, owns))
+        heard.append(Answer(device.mac, other.id, refusal, owns, withheld))
     return heard, complete
 
 

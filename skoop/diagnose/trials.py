@@ -138,10 +138,12 @@ def _without_first(world: World, blockers: list[Blocker]) -> World | None:
 
 
 def _without_rule_of(world: World, blocker: Blocker) -> World | None:
-    if not blocker.stop.rule:
+    withheld = blocker.stop.withheld
+    node, stop = (withheld.node, withheld.stop) if withheld else (blocker.node, blocker.stop)
+    if not stop.rule:
         return None
-    namespace = world.stacks[blocker.node].namespace
-    changed = without_rule(namespace, blocker.stop.where, blocker.stop.rule)
+    namespace = world.stacks[node].namespace
+    changed = without_rule(namespace, stop.where, stop.rule)
     return None if changed is None else world.with_namespace(changed)
 
 

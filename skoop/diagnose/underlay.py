@@ -13,6 +13,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from skoop.diagnose.neighbours import no_question, unheard
 from skoop.diagnose.passage import Journey
 from skoop.diagnose.world import World
 from skoop.model.address import Family, Prefix, format_ip
@@ -23,7 +24,8 @@ from skoop.netstack.arp import answers, may_answer
 from skoop.netstack.stack import Stack
 from skoop.netstack.state import Link, Neighbour
 from skoop.netstack.walk import icmp
-from skoop.netstack.walk.events import Crossing, Frame, Reason, Stop
+from skoop.netstack.walk.events import Crossing, Frame, Reason, Stop, Withheld
+from skoop.netstack.walk.solicit import asker_of, kept_from_asker
 
 
 class Arrives(Struct, frozen=True):
@@ -249,26 +251,29 @@ class PlainUnderlay:
         other, device = owner
         family = frame.packet.family
         name = format_ip(family, nexthop)
-        asker = stack.select_source(link.name, family, nexthop)
+        asker = asker_of(stack, link.name, family, nexthop, frame.packet.src)
         refusal = "" if device.up else f"{device.name} is down"
         refusal = refusal or answers(other, device.name, family, nexthop, asker)
+        refusal = refusal or no_question(stack, link, family, asker)
+        withheld = None
+        if family is Family.V6 and not refusal:
+            withheld = unheard(stack, link, other, device, nexthop, asker)
         entry = stack.neighbours.get((link.name, family, nexthop))
         remembered = entry is not None and entry.mac == device.mac and device.up
-        if not refusal or remembered or (device.up and other.id in spoken):
+        fine = not refusal and withheld is None
+        if fine or remembered or (device.up and other.id in spoken):
             return Arrives(other, device, device.mac, f"over the underlay to {other.id}")
-        stop = Stop(
-            disposition=Disposition.NEIGHBOUR_UNREACHABLE,
-            reason=Reason.NEIGHBOUR,
-            detail=f"{other.id} does not answer for {name}: {refusal}",
-            device=link.name,
-            address=nexthop,
-        )
-        return Lost(stop, icmp.error(frame.packet, icmp.Problem.HOST_UNREACHABLE))
+        detail = f"{other.id} does not answer for {name}: {refusal}"
+        return _not_answered(link, frame.packet, nexthop, detail, withheld)
 
     def _behind_gateway(
         self, stack: Stack, link: Link, packet: Packet, nexthop: int
     ) -> Arrives | Lost | Beyond:
         gateway = format_ip(packet.family, nexthop)
+        withheld = self._gateway_unheard(stack, link, packet, nexthop)
+        if withheld is not None:
+            detail = f"nobody on {link.name} is heard to answer for {gateway}: "
+            return _not_answered(link, packet, nexthop, detail, withheld)
         owners = self._others(stack, packet.family, packet.dst)
         if _is_contested(owners):
             return _contested(owners, link, packet.family, packet.dst)
@@ -278,6 +283,16 @@ class PlainUnderlay:
             return Arrives(other, device, device.mac, how, routed=True)
         inside = self.only_inside(packet, nexthop)
         return inside or Beyond(gateway, f"nothing was collected beyond {gateway}")
+
+    def _gateway_unheard(
+        self, stack: Stack, link: Link, packet: Packet, nexthop: int
+    ) -> Withheld | None:
+        """What keeps a node from asking a router that it does not remember."""
+        entry = stack.neighbours.get((link.name, packet.family, nexthop))
+        if packet.family is Family.V4 or (entry is not None and entry.mac):
+            return None
+        asker = asker_of(stack, link.name, packet.family, nexthop, packet.src)
+        return kept_from_asker(stack, link.name, nexthop, asker)
 
     def only_inside(self, packet: Packet, nexthop: int) -> Beyond | None:
         """The end of a packet for a network that no router can know."""
@@ -341,6 +356,29 @@ def no_carrier(stack: Stack, link: Link) -> Stop:
         device=link.name,
         evidence=(Evidence(f"link {link.name} on {stack.id}", link.raw or link.operstate),),
     )
+
+
+def _not_answered(
+    link: Link, packet: Packet, nexthop: int, detail: str, withheld: Withheld | None
+) -> Lost:
+    """The next hop is not found; with `withheld` a rule is, or may be, the reason."""
+    if withheld is not None:
+        detail += f"{withheld.stop.detail} on {withheld.node}"
+    if withheld is not None and not withheld.certain:
+        unsure = Stop(
+            disposition=Disposition.INSUFFICIENT_INFO, reason=Reason.NOT_COLLECTED, detail=detail,
+            device=link.name, address=nexthop,
+        )  # fmt: skip
+        return Lost(unsure)
+    stop = Stop(
+        disposition=Disposition.NEIGHBOUR_UNREACHABLE,
+        reason=Reason.NEIGHBOUR,
+        detail=detail,
+        device=link.name,
+        address=nexthop,
+        withheld=withheld,
+    )
+    return Lost(stop, icmp.error(packet, icmp.Problem.HOST_UNREACHABLE))
 
 
 def _unresolved(stack: Stack, link: Link, packet: Packet, nexthop: int, entry: Neighbour) -> Lost:

@@ -114,6 +114,10 @@ def tcp_transition(state: TcpState, flags: int, *, reply: bool) -> TcpState:
     return table[segment].get(state, TcpState.INVALID)
 
 
+_NEVER_TRACKED = frozenset((130, 131, 132, 133, 134, 135, 136, 143))
+"""Types of ICMPv6: multicast listeners and neighbour discovery (nf_conntrack_icmpv6_error())."""
+
+
 def track(
     packet: Packet,
     before: Tracked,
@@ -130,6 +134,9 @@ def track(
     """
     if before.connection.state is CtState.UNTRACKED or before.exists:
         return before
+    if packet.proto == Proto.ICMPV6 and packet.icmp.type in _NEVER_TRACKED:
+        connection = replace(before.connection, state=CtState.UNTRACKED)
+        return replace(before, connection=connection)
     zone = before.connection.zone
     if packet.quoted is not None:
         return _related(packet, packet.quoted, before, opened)

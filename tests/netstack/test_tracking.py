@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from skoop.model.packet import Packet, TcpFlag
+from skoop.model.packet import Icmp, Packet, TcpFlag
 from skoop.netstack.conntrack import Connection, CtState, CtStatus, tuple_of
 from skoop.netstack.stack import Stack
 from skoop.netstack.state import CtEntry, CtTable
@@ -53,6 +53,13 @@ SEQUENCES = {
 @pytest.mark.parametrize(("packets", "states"), SEQUENCES.values(), ids=SEQUENCES.keys())
 def test_states(packets: tuple[Packet, ...], states: tuple[CtState, ...]) -> None:
     assert tuple(each.connection.state for each in see(*packets)) == states
+
+
+@pytest.mark.parametrize(("kind", "state"), [(135, CtState.UNTRACKED), (128, NEW)])
+def test_neighbour_discovery_is_never_tracked(kind: int, state: CtState) -> None:
+    asked = replace(packet("icmpv6 fd00::1 -> fd00::2"), icmp=Icmp(kind, 0))
+    (seen,) = see(asked)
+    assert (seen.connection.state, seen.exists) == (state, state is NEW)
 
 
 def test_without_loose_nothing_is_picked_up() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from skoop.diagnose.causes.base import Setting
+from skoop.diagnose.causes.rules import by_rule
 from skoop.diagnose.neighbours import UNHEARD
 from skoop.diagnose.underlay import LACKS
 from skoop.findings import (
@@ -23,6 +26,7 @@ from skoop.model.diagnosis import Suspicion
 from skoop.model.disposition import Direction, Disposition
 from skoop.model.trace import Evidence
 from skoop.netstack.neightable import LIMITS
+from skoop.netstack.walk.events import Withheld
 from skoop.netstack.walk.vlans import VLAN, vlan_evidence
 
 
@@ -85,6 +89,8 @@ def unresolved(setting: Setting) -> Suspicion:
         return setting.suspect(
             host.NodeIpChanged, f"Seen from {setting.place}, {stop.detail}", fix=fix
         )
+    if stop.withheld is not None:
+        return unheard(setting, stop.withheld, f"{message}: {stop.detail}")
     if "arp_ignore" in stop.detail:
         return setting.suspect(sysctl.ArpIgnoreSet, f"{message}: {stop.detail}")
     if UNHEARD in stop.detail and VLAN in stop.detail:
@@ -104,6 +110,14 @@ def unresolved(setting: Setting) -> Suspicion:
         )
         return setting.suspect(neighbour.NeighbourIncomplete, message, fix=fix, why=stop.detail)
     return setting.suspect(neighbour.NeighbourFailed, message, fix=fix, why=stop.detail)
+
+
+def unheard(setting: Setting, withheld: Withheld, why: str) -> Suspicion:
+    """A question for a MAC, or its answer, that a rule stops."""
+    blocker = replace(
+        setting.blocker, node=withheld.node, stop=withheld.stop, packet=withheld.packet
+    )
+    return replace(by_rule(Setting(setting.cluster, blocker)), why=why)
 
 
 def table_full(setting: Setting) -> Suspicion:

@@ -156,6 +156,7 @@ def _unresolved(event: Resolve, found: Resolution) -> Stopped:
         evidence=found.evidence,
         device=event.link.name,
         address=event.nexthop,
+        withheld=found.withheld,
     )
     answer = icmp.error(event.packet, icmp.Problem.HOST_UNREACHABLE) if found.known else None
     return Stopped(event.branch, stop, event.packet, answer)

@@ -162,8 +162,8 @@ class Stop(Struct, frozen=True, kw_only=True):
     """Why and where a packet ended. `detail` is a clause for a reader; `device` the interface
     concerned; `address` the destination or neighbour that could not be reached;
     `rule` and `where` the rule's text and
-    chain when one decided; `limit` the MTU that was exceeded; `suspicion` the cause, where what
-    stopped the packet knows it."""
+    chain when one decided; `limit` the MTU that was exceeded; `withheld` what kept the neighbour
+    from being found; `suspicion` the cause, where what stopped the packet knows it."""
 
     disposition: Disposition
     reason: Reason
@@ -174,7 +174,18 @@ class Stop(Struct, frozen=True, kw_only=True):
     rule: str = ""
     where: str = ""
     limit: int = 0
+    withheld: Withheld | None = None
     suspicion: Suspicion | None = None
+
+
+class Withheld(Struct, frozen=True):
+    """A question for a neighbour, or the answer, that a hook of `node` stops; not `certain` where
+    rules cannot be decided."""
+
+    node: str
+    packet: Packet
+    stop: Stop
+    certain: bool = True
 
 
 def stop_at(
