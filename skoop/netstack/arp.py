@@ -108,5 +108,15 @@ def _answers_nd(stack: Stack, device: str, target: int) -> str:
         if address.value == target:
             return "the address is still tentative" if "tentative" in address.flags else ""
     if (device, Family.V6, target) in stack.proxied:
-        return ""
+        return _proxy_refused(stack, device)
     return "the address is not configured there"
+
+
+def _proxy_refused(stack: Stack, device: str) -> str:
+    """An entry for a proxy counts on routers, with the switch for it on."""
+    names = (f"net.ipv6.conf.{each.replace('.', '/')}" for each in ("all", device))
+    if not any(stack.sysctls.number(f"{name}.proxy_ndp", 0) for name in names):
+        return "it is a proxy for the address, but proxy_ndp is off"
+    if stack.sysctls.number(f"net.ipv6.conf.{device.replace('.', '/')}.forwarding", 0) <= 0:
+        return f"it is a proxy for the address, but forwarding is off on {device}"
+    return ""

@@ -16,6 +16,8 @@ from tests.netstack.builders import ip, link, namespace
 LINKS = (link("e0", 2), link("e1", 3))
 ADDRESSES = ("10.0.0.1/24 e0", "10.0.1.1/24 e1", "fd00::1/64 e0")
 PROXY = {"net.ipv4.conf.e0.proxy_arp": "1"}
+ND_PROXY = {"net.ipv6.conf.e0.proxy_ndp": "1", "net.ipv6.conf.e0.forwarding": "1"}
+ND_PROXIES = (Neighbour("e0", Family.V6, ip("fd00::7"), "", "", proxy=True),)
 
 
 def conf(**values: str) -> dict[str, str]:
@@ -49,6 +51,18 @@ ANSWERED = {
         {"routes": ["default dev e1"], "sysctls": PROXY},
     ),
     "ND, own": ("fd00::1", {"asker": "fd00::9"}),
+    "ND, as a proxy": ("fd00::7", {"neighbours": ND_PROXIES, "sysctls": ND_PROXY}),
+    "ND, as a proxy, by the switch for all": (
+        "fd00::7",
+        {
+            "neighbours": ND_PROXIES,
+            "sysctls": {
+                **ND_PROXY,
+                "net.ipv6.conf.e0.proxy_ndp": "0",
+                "net.ipv6.conf.all.proxy_ndp": "1",
+            },
+        },
+    ),
 }
 
 SILENT = {
@@ -102,6 +116,14 @@ SILENT = {
     "ND, address of another device": (
         "fd01::1",
         {"asker": "fd00::9", "addresses": ("fd00::1/64 e0", "fd01::1/64 e1")},
+    ),
+    "ND, as a proxy, forwarding off": (
+        "fd00::7",
+        {"neighbours": ND_PROXIES, "sysctls": {"net.ipv6.conf.e0.proxy_ndp": "1"}},
+    ),
+    "ND, as a proxy, proxy_ndp off": (
+        "fd00::7",
+        {"neighbours": ND_PROXIES, "sysctls": {"net.ipv6.conf.e0.forwarding": "1"}},
     ),
     "ND, tentative": (
         "fd00::1",
