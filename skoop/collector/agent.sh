@@ -100,7 +100,7 @@ sysctls() {
         V4="forwarding rp_filter accept_local route_localnet proxy_arp proxy_arp_pvlan arp_ignore
             arp_filter arp_announce src_valid_mark disable_policy disable_xfrm accept_redirects
             send_redirects ignore_routes_with_linkdown"
-        V6="forwarding disable_ipv6 accept_ra proxy_ndp ignore_routes_with_linkdown"
+        V6="forwarding force_forwarding disable_ipv6 accept_ra proxy_ndp ignore_routes_with_linkdown"
         FILES=
         for KEY in $V4; do
             if [ $# -gt 300 ]; then grep -sH "" ipv4/conf/*/$KEY; else FILES="$FILES ipv4/conf/*/$KEY"; fi

@@ -110,6 +110,8 @@ def test_what_it_says_is_what_was_built(shell: tuple[str, ...]) -> None:
     assert v1.port is not None
     assert host.sysctls["net.ipv4.ip_local_port_range"] == "2000 3000"
     assert host.sysctls["net.ipv4.conf.br/0.rp_filter"] in ("0", "1", "2")
+    forced = Path("/proc/sys/net/ipv6/conf/all/force_forwarding").exists()
+    assert ("net.ipv6.conf.br/0.force_forwarding" in host.sysctls) is forced
     assert host.sysctls["net.netfilter.nf_conntrack_max"].isdigit()
     assert {"net.ipv4.conf.eth0.forwarding", "net.ipv4.ip_forward"} <= set(pod.sysctls)
 

@@ -438,6 +438,18 @@ def test_a_strict_reverse_path_filter_on_the_card() -> None:
     assert names == ["route-wrong-device", "rp-filter-drop"]
 
 
+def test_devices_that_are_made_to_forward_ipv6() -> None:
+    off = f.sysctl("net.ipv6.conf.all.forwarding", "0")
+    forced = [
+        f.sysctl(f"net.ipv6.conf.{device}.force_forwarding", "1")
+        for device in ("eth0", "cni0", "flannel/1", "flannel-v6/1")
+    ]
+    some = found(with_namespace(DUAL, f.both(off, forced[1])(namespace_of(DUAL, K1))))
+    assert [each.suspicion.name for each in some] == ["v6-forwarding-off"]
+    assert "come in by eth0, flannel.1, flannel-v6.1" in some[0].suspicion.message
+    assert found(with_namespace(DUAL, f.both(off, *forced)(namespace_of(DUAL, K1)))) == []
+
+
 def test_the_rule_for_vrfs_is_only_mentioned() -> None:
     view = with_namespace(VXLAN, f.rule(1000, l3mdev=True)(VXLAN.hosts["k1"]))
     assert [each.suspicion.level.value for each in found(view)] == ["info"]

@@ -91,12 +91,16 @@ def _all_on(site: Site) -> Repair:
 
 
 def _v6(site: Site) -> Iterator[Expectation]:
+    """The switch is one for all devices; a device may still be made to forward."""
     name = "net.ipv6.conf.all.forwarding"
-    if Sysctls(site.host.sysctls).number(name, 1) == 0:
+    settings, entrances = Sysctls(site.host.sysctls), _entrances(site)
+    off = [device for device in entrances if settings.forwarding(Family.V6, device) is False]
+    if off:
+        where = "" if off == entrances else f" that come in by {', '.join(off)}"
         yield expect(
             V6ForwardingOff,
             site.host,
-            f"node {site.node} does not forward IPv6 packets",
+            f"node {site.node} does not forward IPv6 packets{where}",
             sysctl_line(site.host, name),
             repair=set_sysctls({name: "1"}),
             fix=f"sysctl -w {name}=1",
