@@ -90,6 +90,26 @@ def test_not_kept(rules: Ruleset) -> None:
     assert kept_from_owner(stack(rules), "e0", TARGET, ASKER) is None
 
 
+RPFILTERS = {
+    "iptables": six("-t raw -A PREROUTING -m rpfilter --validmark --invert -j DROP"),
+    "nft": nft(
+        "table ip6 f { chain p { type filter hook prerouting priority raw; "
+        "fib saddr . mark . iif oif 0 drop; } }"
+    ),
+}
+
+
+@pytest.mark.parametrize("rules", RPFILTERS.values(), ids=RPFILTERS)
+@pytest.mark.parametrize(
+    ("asker", "passes"), [("fe80::9", True), ("fd00::9", True), ("fd01::9", False)]
+)
+def test_the_way_back_to_a_link_local_address(rules: Ruleset, asker: str, passes: bool) -> None:
+    """Every device has a route to fe80::/64."""
+    where = ("fe80::2/64 e1", "fd01::1/64 e1", "fe80::1/64 e0", "fd00::1/64 e0")
+    made = Stack(namespace(links=LINKS, addresses=where, rulesets=(rules,)))
+    assert (kept_from_owner(made, "e0", TARGET, ip(asker)) is None) is passes
+
+
 def test_a_rule_that_cannot_be_decided() -> None:
     rules = six("-A INPUT -p ipv6-icmp -m cpu --cpu 1 -j DROP")
     kept = kept_from_owner(stack(rules), "e0", TARGET, ASKER)

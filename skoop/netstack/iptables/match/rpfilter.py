@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skoop.model.address import Family, is_multicast
+from skoop.model.address import Family, is_link_local, is_multicast
 from skoop.model.answer import Answer
 from skoop.model.packet import Packet
 from skoop.netstack.iptables.match.base import Match, MatchType, Option
@@ -18,7 +18,9 @@ def build(options: tuple[Option, ...], family: Family) -> Match:
     def reverse(packet: Packet, view: View) -> bool:
         source = 0 if is_multicast(family, packet.dst) else packet.dst
         mark = packet.mark if validmark else 0
-        route = view.host.fib(family, source, packet.src, mark, "", "", packet.tos)
+        scoped = family is Family.V6 and is_link_local(family, packet.src)
+        oif = view.iif if scoped else ""
+        route = view.host.fib(family, source, packet.src, mark, "", oif, packet.tos)
         usable = route.type is AddressType.UNICAST or (
             accept_local and route.type is AddressType.LOCAL
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skoop.model.address import Family, is_multicast
+from skoop.model.address import Family, is_link_local, is_multicast
 from skoop.netstack.netfilter import AddressType, Hook
 from skoop.netstack.nft.datatypes import FIB_TYPE, IFNAME, DataType
 from skoop.netstack.nft.scope import Expr, Scope
@@ -45,8 +45,10 @@ def _interface(world: World, flags: set[str]) -> str:
     if packet.family is Family.V4 and (is_multicast(packet.family, source) or source == 2**32 - 1):
         source = 0
     mark = packet.mark if "mark" in flags else 0
-    answer = view.host.fib(packet.family, source, target, mark, "", "", 0)
     device = _device(world, flags)
+    scoped = packet.family is Family.V6 and is_link_local(packet.family, target)
+    oif = (device or view.iif or view.oif) if scoped else ""
+    answer = view.host.fib(packet.family, source, target, mark, "", oif, 0)
     if answer.type is not AddressType.UNICAST or (device and device != answer.oif):
         return ""
     return answer.oif
