@@ -12,8 +12,9 @@ from skoop.model.address import Family, Prefix
 from skoop.model.kube import Address
 from skoop.model.kube.calico import Tunnelling
 from skoop.model.trace import Evidence
-from skoop.plugin.base import ClusterView, Expectation
+from skoop.plugin.base import ClusterView, Expectation, Repair
 from skoop.plugin.calico.blocks import blocks_of
+from skoop.plugin.calico.link_local import GATEWAY6
 from skoop.plugin.calico.outgoing import nat_outgoing
 from skoop.plugin.calico.policies import programmed_policies
 from skoop.plugin.calico.registered import Registered, peers_of, registered
@@ -64,7 +65,7 @@ class CalicoPlugin:
 
     def expectations(self, view: ClusterView, node: str) -> tuple[Expectation, ...]:
         """What Calico should have set up on a node, and what it needs from Linux."""
-        site = site_of(view, node, BridgeConf(gateways=(GATEWAY,)))
+        site = site_of(view, node, BridgeConf(gateways=(GATEWAY, GATEWAY6)))
         return worst_first((*_calico(site), *linux_expectations(site)))
 
 
@@ -88,8 +89,8 @@ def _calico(site: Site) -> Iterator[Expectation]:
 
 def _policies(site: Site, own: Registered) -> Iterator[Expectation]:
     card = card_with(site, ((own.family, own.address),))
-    if own.family is Family.V4 and card is not None:
-        yield from programmed_policies(site, card.name)
+    if card is not None:
+        yield from programmed_policies(site, own.family, card.name)
 
 
 def _between(site: Site, config: CalicoConfig, own: Registered) -> Iterator[Expectation]:
@@ -134,10 +135,19 @@ def _tunnelled(site: Site, end: TunnelEnd, ways: _Ways) -> Iterator[Expectation]
     if gone.repair is None:
         yield gone
         return
-    host = gone.repair(site.host)
-    fibs = {family: plain_fib(host, family) for family in Family}
-    lost = tuple(_peers(replace(site, host=host, fibs=fibs), end, ways, tables_of(host)))
-    yield as_one((gone, *lost), gone.suspicion.message)
+    parts, after = [gone], _mended(site, gone.repair)
+    link = link_named(after.host, end.device)
+    if link is not None and (lost := address_lost(after, end, link)) and lost.repair:
+        # A device that goes down loses its addresses of IPv6.
+        parts.append(lost)
+        after = _mended(after, lost.repair)
+    parts += _peers(after, end, ways, tables_of(after.host))
+    yield as_one(parts, gone.suspicion.message)
+
+
+def _mended(site: Site, repair: Repair) -> Site:
+    host = repair(site.host)
+    return replace(site, host=host, fibs={family: plain_fib(host, family) for family in Family})
 
 
 def _peers(site: Site, end: TunnelEnd, ways: _Ways, tables: Tables) -> Iterator[Expectation]:

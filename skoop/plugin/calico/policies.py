@@ -14,15 +14,16 @@ from msgspec import Struct
 
 from skoop.findings.base import Finding
 from skoop.findings.policy import DeclaredButNotProgrammed, ProgrammedButNotDeclared
-from skoop.model.address import Family, parse_ip
+from skoop.model.address import Family
 from skoop.model.kube import Pod
 from skoop.model.packet import EPHEMERAL, Packet, TcpFlag
 from skoop.model.trace import Evidence
 from skoop.netstack.conntrack import new_connection
-from skoop.netstack.netfilter import Action, BaseChain, ChainKind, Hook, Outcome, View
+from skoop.netstack.netfilter import Action, BaseChain, ChainKind, Hook, Outcome, Ruleset, View
 from skoop.netstack.stack import Stack
 from skoop.plugin.base import Expectation
 from skoop.plugin.checks.base import expect
+from skoop.plugin.checks.outgoing import OUTSIDE
 from skoop.plugin.site import PodSite, Site, knows
 from skoop.policy import (
     Decision,
@@ -45,7 +46,6 @@ _MOST_TRIED = 300
 a second."""
 _NOBODYS = (NAMES["TCP"], 1)
 _HTTPS = (NAMES["TCP"], 443)
-_OUTSIDE = parse_ip("192.0.2.1")
 _END = ("Drop if no", "Unknown interface", "End of tier")
 
 
@@ -75,9 +75,9 @@ class _Judge(Struct, frozen=True):
     chains: tuple[BaseChain, ...]
 
 
-def programmed_policies(site: Site, card: str) -> Iterator[Expectation]:
-    """Pods of a node whose connections fare otherwise than declared. `card` is the device to the
-    other nodes."""
+def programmed_policies(site: Site, family: Family, card: str) -> Iterator[Expectation]:
+    """Pods of a node whose connections fare otherwise than declared, in one family. `card` is the
+    device to the other nodes."""
     calico = site.view.inventory.calico
     lists = {"calico networkpolicies", "calico globalnetworkpolicies"}
     complete = lists <= set(calico.known) and not site.view.inventory.is_absent("networkpolicies")
@@ -87,36 +87,44 @@ def programmed_policies(site: Site, card: str) -> Iterator[Expectation]:
         policies=compile_policies(site.view.inventory, Engine.CALICO),
         parties=Parties(site.view.inventory),
         stack=Stack(site.host),
-        chains=_forward_chains(site),
+        chains=_forward_chains(site, family),
     )
-    if not any("cali-" in ruleset.text for ruleset in site.host.rulesets):
+    if not any("cali-" in each.text for each in _rulesets(site, family)):
         return
-    strangers = _strangers(site)
+    strangers = _strangers(site, family)
     share = max(1, _MOST_TRIED // max(1, len(site.pods)))
     for pod in site.pods:
-        asked = list(_questions(pod, strangers, card))
+        asked = list(_questions(pod, family, strangers, card))
         few = asked[:: -(-len(asked) // share) or 1]
         trials = (_try(judge, question) for question in few)
         yield from _report(site, pod, [trial for trial in trials if _differs(trial)])
 
 
-def _forward_chains(site: Site) -> tuple[BaseChain, ...]:
+def _forward_chains(site: Site, family: Family) -> tuple[BaseChain, ...]:
     return tuple(
         chain
-        for ruleset in site.host.rulesets
+        for ruleset in _rulesets(site, family)
         for chain in ruleset.chains
         if chain.hook is Hook.FORWARD
         and chain.kind is ChainKind.FILTER
-        and chain.family in (None, Family.V4)
+        and chain.family in (None, family)
     )
 
 
-def _strangers(site: Site) -> tuple[Pod, ...]:
+def _rulesets(site: Site, family: Family) -> list[Ruleset]:
+    return [
+        ruleset
+        for ruleset in site.host.rulesets
+        if any(chain.family in (None, family) for chain in ruleset.chains)
+    ]
+
+
+def _strangers(site: Site, family: Family) -> tuple[Pod, ...]:
     """Pods of other nodes, of each kind one: policies see labels and namespaces."""
     kinds: dict[object, Pod] = {}
     for pod in site.view.inventory.pods:
         own = pod.node == site.node or pod.host_network or pod.finished
-        if own or not any(family is Family.V4 for family, _ in pod.ips):
+        if own or _address(pod, family) is None:
             continue
         labels = tuple(sorted(pod.labels.items()))
         kinds.setdefault((pod.namespace, labels), pod)
@@ -134,28 +142,30 @@ def _ports(pod: Pod) -> tuple[tuple[int, int], ...]:
     return tuple(dict.fromkeys((*listed[: _MOST_PORTS - 1], _NOBODYS)))
 
 
-def _questions(pod: PodSite, strangers: tuple[Pod, ...], card: str) -> Iterator[_Question]:
-    own = next((value for family, value in pod.pod.ips if family is Family.V4), None)
+def _questions(
+    pod: PodSite, family: Family, strangers: tuple[Pod, ...], card: str
+) -> Iterator[_Question]:
+    own, outside = _address(pod.pod, family), OUTSIDE[family][1]
     if own is None or pod.host_end is None:
         return
     end = pod.host_end.name
-    peers = [(each, _address(each)) for each in strangers]
-    for value, port in product((*(ip for _, ip in peers), _OUTSIDE[1]), _ports(pod.pod)):
-        yield _Question(_packet(value, own, port), Way.INGRESS, card, end)
+    peers = [(each, value) for each in strangers if (value := _address(each, family)) is not None]
+    for value, port in product((*(ip for _, ip in peers), outside), _ports(pod.pod)):
+        yield _Question(_packet(family, value, own, port), Way.INGRESS, card, end)
     for each, value in peers:
         for port in _ports(each):
-            yield _Question(_packet(own, value, port), Way.EGRESS, end, card)
-    yield _Question(_packet(own, _OUTSIDE[1], _HTTPS), Way.EGRESS, end, card)
+            yield _Question(_packet(family, own, value, port), Way.EGRESS, end, card)
+    yield _Question(_packet(family, own, outside, _HTTPS), Way.EGRESS, end, card)
 
 
-def _address(pod: Pod) -> int:
-    return next(value for family, value in pod.ips if family is Family.V4)
+def _address(pod: Pod, family: Family) -> int | None:
+    return next((value for each, value in pod.ips if each is family), None)
 
 
-def _packet(source: int, destination: int, port: tuple[int, int]) -> Packet:
+def _packet(family: Family, source: int, destination: int, port: tuple[int, int]) -> Packet:
     proto, number = port
     return Packet(
-        family=Family.V4,
+        family=family,
         proto=proto,
         src=source,
         dst=destination,

@@ -16,6 +16,7 @@ from skoop.netstack.lines import route_arguments
 from skoop.netstack.state import Link, Route
 from skoop.netstack.sysctl import Sysctls
 from skoop.plugin.base import Expectation, Repair
+from skoop.plugin.calico.link_local import gateway6, is_off, restored, switched_off
 from skoop.plugin.checks.base import expect, link_line, no_route, route_line, sysctl_line
 from skoop.plugin.checks.routes import rp_filter_drop
 from skoop.plugin.repair import (
@@ -42,20 +43,35 @@ def workloads(site: Site) -> Iterator[Expectation]:
         if not end.up:
             yield _down(site, pod, end)
             continue
+        off = is_off(site, pod, end)
+        if off:
+            lost = _own_routes(pod, end, Family.V6)
+            yield switched_off(site, pod, end, lost)
         for family, value in pod.pod.ips:
-            yield from _route(site, pod, end, family, value)
+            if not off or family is Family.V4:
+                yield from _route(site, pod, end, family, value)
         yield from _gateway(site, pod, end)
+        if not off:
+            yield from gateway6(site, pod, end)
 
 
 def _own_route(family: Family, value: int, end: Link) -> Route:
     return make_route(Prefix(family, value, family.bits), end.name)
 
 
-def _down(site: Site, pod: PodSite, end: Link) -> Expectation:
-    """The kernel takes the routes away with the device."""
-    routes: list[Repair] = [
-        set_route(_own_route(family, value, end)) for family, value in pod.pod.ips
+def _own_routes(pod: PodSite, end: Link, *families: Family) -> list[Repair]:
+    return [
+        set_route(_own_route(family, value, end))
+        for family, value in pod.pod.ips
+        if family in families
     ]
+
+
+def _down(site: Site, pod: PodSite, end: Link) -> Expectation:
+    """The kernel takes the routes away with the device, and its addresses of IPv6."""
+    routes = _own_routes(pod, end, *Family)
+    if any(family is Family.V6 for family, _ in pod.pod.ips):
+        routes.append(restored(pod, end))
     return expect(
         VethPeerDown,
         site.host,
