@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from skoop.findings import catalogue
+from tests.lab import recorded
+from tests.lab.calico import kept
 from tests.lab.calico.faults import CATALOGUE
 from tests.lab.differential import Tally, compare, run_round
 from tests.lab.effect import matrix
+from tests.lab.faults import find
 from tests.lab.generate import standard
-from tests.lab.judge import Opinion
-from tests.lab.predict import by_command
+from tests.lab.judge import Opinion, blamed
+from tests.lab.predict import by_call, by_command
 from tests.lab.round import Round, calico_round
 from tests.lab.test_lab import real_kernel
 from tests.lab.topology import Calico, Cluster, Pool
@@ -66,6 +69,18 @@ def test_a_clean_cluster_is_walked_as_the_kernel_does_it(name: str, tmp_path: Pa
         for case in cases
         if {hit.result for hit in case.hits} == {"ok"} and case.answer["suspicions"]
     ]
+
+
+@pytest.mark.parametrize("played", tuple(kept.rounds()), ids=lambda each: each.injections[0].fault)
+def test_a_kept_fault_is_named_first(played: Round, tmp_path: Path) -> None:
+    found = recorded.load(kept.path_of(played), tmp_path)
+    assert found.played == played
+    cases = recorded.compare(found, tmp_path / "snapshot", by_call)
+    broken = [case for case in cases if {hit.result for hit in case.hits} != {"ok"}]
+    assert broken
+    expected = find(played.injections[0].fault).expected
+    wrong = {str(case.query): blamed(case.answer) for case in broken}
+    assert {query: name for query, name in wrong.items() if name not in expected} == {}
 
 
 @pytest.mark.lab

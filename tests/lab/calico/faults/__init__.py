@@ -63,6 +63,8 @@ _OF_ANY_FAMILY = frozenset(
 )
 _MAIN = (*pod.FAULTS, *veth.FAULTS, *routing.FAULTS, *node.FAULTS, *netfilter.FAULTS,
          *service.FAULTS)  # fmt: skip
+_IN_SIX = {"calico-tunnel-flapped": ("address-missing",)}
+"""What is right in IPv6 besides: a device that goes down loses its addresses."""
 _DOWN = tuple(each for each in _OWN if each.name == "calico-veth-down")
 _LIKENED = tuple(each for each in _OWN if each.name not in _FOUR_ALONE)
 _TAKEN = tuple(each for each in _MAIN if each.name in _SHARED)
@@ -70,7 +72,7 @@ _TAKEN = tuple(each for each in _MAIN if each.name in _SHARED)
 OWN: tuple[Fault, ...] = (
     *_DOWN,
     *(in_four(each) for each in _OWN if each not in _DOWN),
-    *(in_six(each) for each in (*_LIKENED, *_TAKEN)),
+    *(in_six(each, *_IN_SIX.get(each.name, ())) for each in (*_LIKENED, *_TAKEN)),
     *six.FAULTS,
 )
 SHARED: tuple[Fault, ...] = (
