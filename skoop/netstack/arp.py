@@ -101,12 +101,15 @@ def _answers_as_proxy(
 
 
 def _answers_nd(stack: Stack, device: str, target: int) -> str:
-    """ndisc_recv_ns(): the target must be on the very device, and past duplicate detection."""
+    """ndisc_recv_ns(): the target must be on the very device, and past duplicate detection; or be
+    one of its anycast addresses, as a router has for every subnet (ipv6_chk_acast_addr())."""
     if stack.sysctls.ipv6_disabled(device):
         return f"IPv6 is disabled on {device}"
     for address in stack.addresses(device, Family.V6):
         if address.value == target:
             return "the address is still tentative" if "tentative" in address.flags else ""
+    if (device, target) in stack.anycast:
+        return ""
     if (device, Family.V6, target) in stack.proxied:
         return _proxy_refused(stack, device)
     return "the address is not configured there"

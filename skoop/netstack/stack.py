@@ -3,7 +3,7 @@ times. Built once per namespace, never changed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from skoop.model.address import Family, is_multicast
@@ -41,13 +41,17 @@ _ADDRESS_TYPES = {
 }
 
 
+_OWN = (RouteType.LOCAL, RouteType.ANYCAST)
+
+
 class Stack:
     """One namespace, ready to be asked. Implements `netfilter.Host`."""
 
     def __init__(self, namespace: Namespace) -> None:
         """`ports` are the members of a bridge (a bond, a VRF) by its name, `fdb` the forwarding
         entries by the bridge or tunnel device and the MAC, `neighbours` by device, family and
-        address, `connections` by the tuple of either direction, `gaps` why a part is missing."""
+        address, `anycast` IPv6 addresses by device, `connections` by the tuple of either direction,
+        `gaps` why a part is missing."""
         self.namespace = namespace
         self.id = namespace.id
         self.sysctls = Sysctls(namespace.sysctls)
@@ -58,6 +62,7 @@ class Stack:
             _asked(entry): entry for entry in namespace.neighbours if not entry.proxy
         }
         self.proxied = frozenset(_asked(entry) for entry in namespace.neighbours if entry.proxy)
+        self.anycast = frozenset(_anycast(namespace))
         self.fdb = _grouped(namespace.fdb, lambda each: (each.master or each.device, each.mac))
         members = (link for link in namespace.links if link.master)
         self.ports = _grouped(members, lambda link: link.master)
@@ -222,12 +227,18 @@ def _fib(namespace: Namespace, family: Family, sysctls: Sysctls) -> Fib:
 
 
 def _local_addresses(namespace: Namespace, family: Family) -> frozenset[int]:
-    """Where local routes begin: the addresses of this namespace, and some networks."""
+    """Where local and anycast routes begin: the addresses of this namespace, and some networks."""
     return frozenset(
         route.destination.network
         for route in namespace.routes
-        if route.destination.family is family and route.type is RouteType.LOCAL
+        if route.destination.family is family and route.type in _OWN
     )
+
+
+def _anycast(namespace: Namespace) -> Iterator[tuple[str, int]]:
+    for route in namespace.routes:
+        if route.destination.family is Family.V6 and route.type is RouteType.ANYCAST:
+            yield from ((hop.device, route.destination.network) for hop in route.nexthops)
 
 
 def _answers_for_others(namespace: Namespace, sysctls: Sysctls) -> bool:

@@ -63,6 +63,10 @@ ANSWERED = {
             },
         },
     ),
+    "ND, a router's anycast address of the subnet": (
+        "fd00::",
+        {"asker": "fd00::9", "routes": ["anycast fd00::/128 dev e0 table local"]},
+    ),
 }
 
 SILENT = {
@@ -124,6 +128,10 @@ SILENT = {
     "ND, as a proxy, proxy_ndp off": (
         "fd00::7",
         {"neighbours": ND_PROXIES, "sysctls": {"net.ipv6.conf.e0.forwarding": "1"}},
+    ),
+    "ND, anycast address of another device": (
+        "fd01::",
+        {"asker": "fd00::9", "routes": ["anycast fd01::/128 dev e1 table local"]},
     ),
     "ND, tentative": (
         "fd00::1",
