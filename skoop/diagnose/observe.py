@@ -1,6 +1,6 @@
 """What a client's socket reports of an error: errno by ICMP type and code.
 
-icmp_err_convert in net/ipv4/icmp.c, tcp_v4_err(), icmpv6_err_convert().
+icmp_err_convert in net/ipv4/icmp.c, tcp_v4_err(), icmpv6_err_convert(); sctp_v4_err().
 """
 
 from __future__ import annotations
@@ -43,8 +43,11 @@ def errno_result(stopped: Stopped, proto: int) -> Result | None:
     """What an errno of the sender's own kernel means; None when the call succeeds all the same.
 
     A packet dropped in OUTPUT gives EPERM to sendto(), and one that cannot be routed again after
-    OUTPUT the route's errno; connect() ignores both and retransmits (tcp_connect()).
+    OUTPUT the route's errno; connect() ignores both and retransmits (tcp_connect()). SCTP does so
+    whatever stops its INIT, and without any route (sctp_packet_transmit()).
     """
+    if proto == Proto.SCTP:
+        return None
     late = stopped.queued or stopped.errno is Errno.EPERM
     if late and proto == Proto.TCP:
         return None
@@ -56,10 +59,21 @@ def errno_result(stopped: Stopped, proto: int) -> Result | None:
 def icmp_result(answer: Packet, sent: Packet) -> Result:
     """What a reset or an ICMP error that reached the client tells it."""
     if answer.quoted is None:
-        return Result.REFUSED if answer.proto == Proto.TCP else Result.OK
+        aborts = answer.proto in (Proto.TCP, Proto.SCTP)
+        return Result.REFUSED if aborts else Result.OK
+    if sent.proto == Proto.SCTP:
+        return _told_by_sctp(answer)
     kind, code = answer.icmp.type, answer.icmp.code
     if sent.family is Family.V4:
         return _V4.get(code, Result.UNREACHABLE) if kind == 3 else Result.UNREACHABLE
     if kind == 2:
         return Result.MSGSIZE
     return _V6.get(code, Result.UNREACHABLE) if kind == 1 else Result.UNREACHABLE
+
+
+def _told_by_sctp(answer: Packet) -> Result:
+    """Other errors than "no such protocol" are remembered, not reported (sk_err_soft), and INIT is
+    sent again, to a client that does not ask for them with IP_RECVERR."""
+    error = (answer.icmp.type, answer.icmp.code)
+    protocol = (3, 2) if answer.quoted and answer.quoted.family is Family.V4 else (4, 1)
+    return Result.REFUSED if error == protocol else Result.TIMEOUT

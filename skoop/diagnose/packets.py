@@ -140,7 +140,8 @@ def listener_stop(disposition: Disposition, reason: Reason, end: Delivered, deta
 
 
 def refusal(end: Delivered) -> Ended:
-    """No socket takes the packet: TCP answers with a reset, others with an ICMP error."""
+    """No socket takes the packet: TCP answers with a reset, SCTP with an abort (a kernel without it
+    says so by an ICMP error, which comes to the same), others with an ICMP error."""
     packet = end.packet
     if IPVS_DEVICE in end.stack.links and "ipvs" in end.stack.gaps:
         detail = "no socket takes it, but IPVS may serve this port, and its table is not known"
@@ -155,7 +156,9 @@ def refusal(end: Delivered) -> Ended:
     stop = listener_stop(Disposition.REFUSED, Reason.NO_LISTENER, end, detail)
     if packet.proto == Proto.TCP:
         return stopped_at(end, stop, icmp.reset(packet))
-    known = packet.proto in (Proto.UDP, Proto.SCTP)
+    if packet.proto == Proto.SCTP:
+        return stopped_at(end, stop, icmp.abort(packet))
+    known = packet.proto == Proto.UDP
     problem = icmp.Problem.PORT_UNREACHABLE if known else icmp.Problem.PROTOCOL_UNREACHABLE
     return stopped_at(end, stop, icmp.error(packet, problem, packet.dst))
 

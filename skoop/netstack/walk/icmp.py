@@ -88,6 +88,20 @@ def reset(packet: Packet) -> Packet | None:
     )
 
 
+def abort(packet: Packet) -> Packet:
+    """SCTP's ABORT to a packet of no association (sctp_sf_ootb())."""
+    return Packet(
+        family=packet.family,
+        proto=Proto.SCTP,
+        src=packet.dst,
+        dst=packet.src,
+        sport=packet.dport,
+        dport=packet.sport,
+        size=36 if packet.family is Family.V4 else 56,
+        df=False,
+    )
+
+
 def rejection(packet: Packet, reject_with: str) -> tuple[Packet | None, str]:
     """What REJECT sends, and its name for a reader. "" means the family's default."""
     if reject_with == "tcp-reset":
