@@ -23,15 +23,18 @@ class ProxyConfig(Struct, frozen=True, kw_only=True):
     """KubeProxyConfiguration (kubeproxy.config.k8s.io/v1alpha1), with its defaults.
 
     `cluster_cidrs` tell pod traffic from other traffic under `detect_local_mode` "ClusterCIDR"
-    (the default); with none of them no traffic counts as a pod's. `masquerade_bit` is a bit number:
-    14 is the mark 0x4000. `node_port_addresses` () means every local address in iptables and ipvs
-    mode, the primary one in nftables mode; `primary_node_ports` is the word "primary" in that list.
-    `localhost_node_ports` says whether NodePorts answer on 127.0.0.1 (iptables mode, IPv4).
+    (the default); with none of them no traffic counts as a pod's. `pod_interface` does so under
+    "BridgeInterface", and under "InterfaceNamePrefix" with a "*" behind it; "" when it is not
+    known. `masquerade_bit` is a bit number: 14 is the mark 0x4000. `node_port_addresses` () means
+    every local address in iptables and ipvs mode, the primary one in nftables mode;
+    `primary_node_ports` is the word "primary" in its place. `localhost_node_ports` says whether
+    NodePorts answer on 127.0.0.1 (iptables mode, IPv4).
     """
 
     mode: ProxyMode = ProxyMode.IPTABLES
     cluster_cidrs: tuple[Prefix, ...] = ()
     detect_local_mode: str = "ClusterCIDR"
+    pod_interface: str = ""
     masquerade_all: bool = False
     masquerade_bit: int = 14
     node_port_addresses: tuple[Prefix, ...] = ()

@@ -6,13 +6,16 @@ pkg/proxy/iptables/proxier.go, pkg/proxy/nftables/proxier.go, pkg/proxy/ipvs/pro
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 from msgspec import Struct
 
 from skoop.model.address import Family, Prefix, format_ip
-from skoop.model.kube import Address, Inventory, Service, ServicePort
+from skoop.model.kube import Address, Inventory, Node, Service, ServicePort
 from skoop.service.config import ProxyConfig, ProxyMode
 from skoop.service.endpoints import Collected, collect
-from skoop.service.programmed import addresses_of, not_programmed, serves_node_ports
+from skoop.service.nodeports import serves_node_ports
+from skoop.service.programmed import addresses_of, not_programmed
 from skoop.service.topology import (
     Place,
     Usable,
@@ -67,7 +70,8 @@ def expected_backends(inventory: Inventory, asked: Question, config: ProxyConfig
     )
     facts = _Facts(inventory, asked, config, place, collected, usable)
     if not usable.anywhere:
-        return _no_endpoints(facts)
+        guarded = config.mode is not ProxyMode.IPTABLES
+        return (_source_ranges(facts) if guarded else None) or _no_endpoints(facts)
     if asked.via is Via.CLUSTER_IP:
         return _internal(facts)
     return _external(facts)
@@ -85,11 +89,21 @@ def place_of(inventory: Inventory, name: str) -> Place:
     return Place(name, node.zone if node else "")
 
 
-def detects_local(config: ProxyConfig, family: Family) -> bool:
-    """Whether kube-proxy can tell pod traffic from other traffic at all."""
+def pod_ranges(config: ProxyConfig, node: Node | None, family: Family) -> tuple[Prefix, ...]:
+    """By which prefix kube-proxy tells pods' packets from others, () where not by one. It takes the
+    first of a family (getLocalDetectors)."""
+    listed: tuple[Prefix, ...] = ()
     if config.detect_local_mode == "ClusterCIDR":
-        return any(each.family is family for each in config.cluster_cidrs)
-    return True
+        listed = config.cluster_cidrs
+    elif config.detect_local_mode == "NodeCIDR" and node is not None:
+        listed = node.pod_cidrs
+    return tuple(each for each in listed if each.family is family)[:1]
+
+
+def detects_local(config: ProxyConfig, node: Node | None, family: Family) -> bool:
+    """Whether kube-proxy can tell pod traffic from other traffic at all."""
+    by_interface = config.detect_local_mode in ("BridgeInterface", "InterfaceNamePrefix")
+    return by_interface or bool(pod_ranges(config, node, family))
 
 
 class _Facts(Struct, frozen=True):
@@ -138,20 +152,45 @@ class _Facts(Struct, frozen=True):
         short circuit, and a virtual server without any answers with a rejection."""
         return self.config.mode is ProxyMode.IPVS
 
+    @property
+    def detects(self) -> bool:
+        """Whether kube-proxy tells pods from others on this node."""
+        node = self.inventory.node(self.asked.node)
+        return detects_local(self.config, node, self.asked.family)
+
     def from_pod(self) -> bool:
         """Whether the source counts as a pod for kube-proxy's local detector."""
-        client, family = self.asked.client, self.asked.family
-        if not detects_local(self.config, family):
+        client, node = self.asked.client, self.inventory.node(self.asked.node)
+        if not self.detects:
             return False
-        ranges: tuple[Prefix, ...] = ()
-        if self.config.detect_local_mode == "ClusterCIDR":
-            ranges = self.config.cluster_cidrs
-        elif self.config.detect_local_mode == "NodeCIDR":
-            node = self.inventory.node(self.asked.node)
-            ranges = node.pod_cidrs if node else ()
-        if client.address is None or not ranges:
+        ranges = pod_ranges(self.config, node, self.asked.family)
+        if client.address is None:
             return client.kind is ClientKind.POD
-        return within(client.address, ranges)
+        if ranges:
+            return within(client.address, ranges)
+        name = self.config.pod_interface
+        if client.device and name:
+            return fnmatchcase(client.device, name)
+        # Only the node's own pods come in by the interface of pods.
+        own = self.inventory.pods_with_ip(client.address)
+        here = not own or any(pod.node == self.asked.node for pod in own)
+        return client.kind is ClientKind.POD and here
+
+    def why_no_pod(self) -> str:
+        """Why a pod does not count as one, as a clause with ", " before it; "" for other clients,
+        and where a pod is on another node, whose rules are meant to know it."""
+        client, config = self.asked.client, self.config
+        node = self.inventory.node(self.asked.node)
+        own = self.inventory.pods_with_ip(client.address) if client.address else ()
+        if client.kind is not ClientKind.POD or all(pod.node != self.asked.node for pod in own):
+            return ""
+        mode = f"detectLocalMode {config.detect_local_mode}"
+        if not self.detects:
+            return f", and kube-proxy tells no pods from others there ({mode} without a value)"
+        ranges = pod_ranges(config, node, self.asked.family)
+        by = str(ranges[0]) if ranges else f"interface {config.pod_interface}"
+        has = format_ip(*client.address) if ranges and client.address else client.device
+        return f", and kube-proxy takes the pod for a stranger there ({mode}: {by}, not {has})"
 
 
 def within(address: Address, ranges: tuple[Prefix, ...]) -> bool:
@@ -209,9 +248,8 @@ def _internal(facts: _Facts) -> ServiceView:
         reason = f"{facts.name} has internalTrafficPolicy Local and no endpoint on this node"
         effect = Effect.REJECT if facts.ipvs else Effect.DROP
         return facts.view(effect, reason, local_only=True)
-    detects = detects_local(facts.config, facts.asked.family)
-    masqueraded = facts.config.masquerade_all or (detects and not facts.from_pod())
-    if facts.ipvs and not detects:  # the node's own packets come from the ClusterIP itself
+    masqueraded = facts.config.masquerade_all or (facts.detects and not facts.from_pod())
+    if facts.ipvs and not facts.detects:  # the node's own packets come from the ClusterIP itself
         masqueraded = masqueraded or facts.asked.client.kind is ClientKind.NODE
     backends = facts.backends(chosen, masqueraded=masqueraded)
     policy = "node-local" if local_only else "cluster-wide"
@@ -246,7 +284,7 @@ def _external(facts: _Facts) -> ServiceView:
         return facts.view(Effect.BACKENDS, reason, backends, local_only=False)
     if not usable.local:
         reason = f"{name} has externalTrafficPolicy Local and no endpoint on this node"
-        return facts.view(Effect.DROP, reason, local_only=True)
+        return facts.view(Effect.DROP, reason + facts.why_no_pod(), local_only=True)
     backends = facts.backends(usable.local, masqueraded=False)
     reason = f"{name}: {len(backends)} node-local endpoints, the client's address is kept"
     return facts.view(Effect.BACKENDS, reason, backends, local_only=True)

@@ -11,8 +11,14 @@ from skoop.model.kube import Address, Inventory, Service, ServicePort
 from skoop.model.trace import Evidence
 from skoop.service.config import ProxyConfig
 from skoop.service.endpoints import collect
-from skoop.service.expected import detects_local, place_of, uses_cluster_endpoints
-from skoop.service.programmed import addresses_of, not_programmed, serves_node_ports
+from skoop.service.expected import (
+    detects_local,
+    place_of,
+    pod_ranges,
+    uses_cluster_endpoints,
+)
+from skoop.service.nodeports import ranges, serves_localhost, serves_node_ports
+from skoop.service.programmed import addresses_of, not_programmed
 from skoop.service.topology import Usable, externally_accessible, usable_endpoints
 from skoop.service.view import ServiceEndpoint, Via, port_name
 
@@ -20,7 +26,10 @@ from skoop.service.view import ServiceEndpoint, Via, port_name
 class PortPlan(Struct, frozen=True, kw_only=True):
     """One Service port on one node. `ranges` are the source ranges of this family; `detects_local`
     says that kube-proxy tells pods' packets from others, by `pod_ranges` where it does so by
-    address; `node_ips` are the node's own addresses of this family that the API knows."""
+    address, else by `pod_interface` ("" when that is not known). `node_ips` are the node's own
+    addresses of this family that the API knows, `node_port_ips` those of them that serve NodePorts;
+    `node_port_ranges` limit them to some addresses, () to none; `localhost_node_ports` says that
+    127.0.0.1 serves them too."""
 
     service: Service
     port: ServicePort
@@ -36,7 +45,10 @@ class PortPlan(Struct, frozen=True, kw_only=True):
     node: str = ""
     node_ips: tuple[Address, ...] = ()
     node_port_ips: tuple[Address, ...] = ()
+    node_port_ranges: tuple[Prefix, ...] = ()
+    localhost_node_ports: bool = True
     pod_ranges: tuple[Prefix, ...] = ()
+    pod_interface: str = ""
 
     @property
     def name(self) -> str:
@@ -88,8 +100,14 @@ class PortPlan(Struct, frozen=True, kw_only=True):
 
     @property
     def guarded(self) -> bool:
-        """Whether source ranges guard the load balancer IPs (a KUBE-FW or firewall- chain)."""
-        return self.usable.anywhere and bool(self.load_balancer_ips) and bool(self.ranges)
+        """Whether a KUBE-FW chain guards the load balancer IPs (iptables mode)."""
+        return self.usable.anywhere and self.walled
+
+    @property
+    def walled(self) -> bool:
+        """Whether source ranges guard the load balancer IPs: in nftables mode without endpoints,
+        too (a firewall- chain)."""
+        return bool(self.load_balancer_ips) and bool(self.ranges)
 
     @property
     def reachable(self) -> tuple[ServiceEndpoint, ...]:
@@ -133,9 +151,6 @@ def _plan(
     config: ProxyConfig,
 ) -> PortPlan:
     machine = inventory.node(node)
-    ranges = machine.pod_cidrs if machine and config.detect_local_mode == "NodeCIDR" else ()
-    if config.detect_local_mode == "ClusterCIDR":
-        ranges = config.cluster_cidrs
     own = tuple(ip for ip in (machine.internal_ips if machine else ()) if ip[0] is family)
     collected = collect(inventory, service, port, family, node=node)
     usable = usable_endpoints(
@@ -154,9 +169,12 @@ def _plan(
         ranges=tuple(each for each in service.source_ranges if each.family is family),
         external=externally_accessible(service, port, family),
         masquerade_all=config.masquerade_all,
-        detects_local=detects_local(config, family),
+        detects_local=detects_local(config, machine, family),
         node=node,
         node_ips=own,
         node_port_ips=tuple(ip for ip in own if serves_node_ports(ip, machine, config)),
-        pod_ranges=tuple(each for each in ranges if each.family is family),
+        node_port_ranges=ranges(config, machine, family),
+        localhost_node_ports=family is Family.V4 and serves_localhost(config, machine),
+        pod_ranges=pod_ranges(config, machine, family),
+        pod_interface=config.pod_interface,
     )

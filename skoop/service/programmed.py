@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from skoop.model.address import Family, is_loopback
-from skoop.model.kube import Address, Inventory, Node, Service
-from skoop.service.config import ProxyConfig, ProxyMode
+from skoop.model.address import Family
+from skoop.model.kube import Address, Inventory, Service
 from skoop.service.view import Destination, Via
 
 # Services with this label belong to another proxy (pkg/proxy/apis).
@@ -36,32 +35,6 @@ def addresses_of(service: Service, via: Via, family: Family) -> tuple[Address, .
         Via.NODE_PORT: (),
     }[via]
     return tuple(each for each in found if each[0] is family)
-
-
-def serves_node_ports(address: Address, node: Node | None, config: ProxyConfig) -> bool:
-    """Whether NodePorts answer on a local address (nodePortAddresses).
-
-    By default iptables and ipvs mode take every local address (127.0.0.0/8 only with
-    localhostNodePorts, ::1 never), nftables mode the node's primary ones.
-    """
-    family, value = address
-    if is_loopback(*address):
-        return (
-            config.mode is ProxyMode.IPTABLES
-            and family is Family.V4
-            and config.localhost_node_ports
-            and (not config.node_port_addresses or _listed(address, config))
-        )
-    primary_only = config.primary_node_ports or (
-        config.mode is ProxyMode.NFTABLES and not config.node_port_addresses
-    )
-    if primary_only and node is not None:
-        primary = next((ip for ip in node.internal_ips if ip[0] is family), None)
-        if primary is not None and value == primary[1]:
-            return True
-    if config.node_port_addresses:
-        return _listed(address, config)
-    return not primary_only
 
 
 def find_destination(
@@ -95,10 +68,3 @@ def _node_ports(
             matches = port and (each.node_port, each.protocol) == (port, protocol)
             if matches and not not_programmed(service, family):
                 yield Destination(service, each, Via.NODE_PORT)
-
-
-def _listed(address: Address, config: ProxyConfig) -> bool:
-    family, value = address
-    return any(
-        each.family is family and each.contains(value) for each in config.node_port_addresses
-    )

@@ -29,10 +29,12 @@ class ClientKind(Enum):
 
 
 class Client(Struct, frozen=True):
-    """Who sends. Without `address` hairpins are not seen, and source ranges cannot be decided."""
+    """Who sends. Without `address` hairpins are not seen, and source ranges cannot be decided.
+    `device` is what the node's rules see its packets come in by, "" when that is not known."""
 
     kind: ClientKind
     address: Address | None = None
+    device: str = ""
 
 
 class Effect(Enum):

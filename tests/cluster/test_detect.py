@@ -164,6 +164,10 @@ def test_cni_by_other_traces(
         ("nodePortAddresses: [primary, 10.0.0.0/8]\ndetectLocalMode: NodeCIDR",
          ProxyConfig(detect_local_mode="NodeCIDR", primary_node_ports=True,
                      node_port_addresses=(parse_prefix("10.0.0.0/8"),))),
+        ("detectLocalMode: BridgeInterface\ndetectLocal: {bridgeInterface: cni0}",
+         ProxyConfig(detect_local_mode="BridgeInterface", pod_interface="cni0")),
+        ("detectLocalMode: InterfaceNamePrefix\ndetectLocal: {interfaceNamePrefix: veth}",
+         ProxyConfig(detect_local_mode="InterfaceNamePrefix", pod_interface="veth*")),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )  # fmt: skip

@@ -21,9 +21,15 @@ class _Rules(Struct, rename="camel"):
     localhost_node_ports: bool | None = None
 
 
+class _DetectLocal(Struct, rename="camel"):
+    bridge_interface: str = ""
+    interface_name_prefix: str = ""
+
+
 _NAMES = {
     "cluster_cidr": "clusterCIDR",
     "detect_local_mode": "detectLocalMode",
+    "detect_local": "detectLocal",
     "node_port_addresses": "nodePortAddresses",
 }
 
@@ -32,6 +38,7 @@ class _Configuration(Struct, rename=_NAMES):
     mode: str | None = None
     cluster_cidr: str | None = None
     detect_local_mode: str | None = None
+    detect_local: _DetectLocal | None = None
     node_port_addresses: list[str] | None = None
     iptables: _Rules | None = None
     nftables: _Rules | None = None
@@ -44,16 +51,25 @@ def parse_configuration(text: str) -> ProxyConfig:
     # ipvs mode takes masquerading from the iptables section (cmd/kube-proxy/app/server_linux.go).
     rules = (wire.nftables if mode is ProxyMode.NFTABLES else wire.iptables) or _Rules()
     listed = [each for each in wire.node_port_addresses or () if each != "primary"]
+    local, detect = wire.detect_local or _DetectLocal(), wire.detect_local_mode or "ClusterCIDR"
     return ProxyConfig(
         mode=mode,
         cluster_cidrs=cidrs(wire.cluster_cidr or ""),
-        detect_local_mode=wire.detect_local_mode or "ClusterCIDR",
+        detect_local_mode=detect,
+        pod_interface=_interface(detect, local.bridge_interface, local.interface_name_prefix),
         masquerade_all=bool(rules.masquerade_all),
         masquerade_bit=14 if rules.masquerade_bit is None else rules.masquerade_bit,
         node_port_addresses=tuple(parse_prefix(each) for each in listed),
         primary_node_ports="primary" in (wire.node_port_addresses or ()),
         localhost_node_ports=rules.localhost_node_ports is not False,
     )
+
+
+def _interface(detect: str, bridge: str, prefix: str) -> str:
+    """By which interface pods are told from others, "" where not by one, or where none is named."""
+    if detect == "BridgeInterface":
+        return bridge
+    return f"{prefix}*" if detect == "InterfaceNamePrefix" and prefix else ""
 
 
 def cidrs(text: str) -> tuple[Prefix, ...]:
@@ -92,10 +108,14 @@ def parse_flags(words: Iterable[str]) -> ProxyConfig:
     listed = [each for each in found.get("nodeport-addresses", "").split(",") if each]
     if not bit.isdecimal() or int(bit) > 31:
         raise ValueError(f"{bit[:20]!r} is not a bit of the mark")
+    detect = found.get("detect-local-mode", "ClusterCIDR")
+    bridge = found.get("pod-bridge-interface", "")
+    prefix = found.get("pod-interface-name-prefix", "")
     return ProxyConfig(
         mode=_mode(found.get("proxy-mode", "")),
         cluster_cidrs=cidrs(found.get("cluster-cidr", "")),
-        detect_local_mode=found.get("detect-local-mode", "ClusterCIDR"),
+        detect_local_mode=detect,
+        pod_interface=_interface(detect, bridge, prefix),
         masquerade_all=found.get("masquerade-all", "false") in ("true", ""),
         masquerade_bit=int(bit),
         node_port_addresses=tuple(parse_prefix(each) for each in listed if each != "primary"),

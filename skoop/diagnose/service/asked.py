@@ -8,6 +8,7 @@ from skoop.cluster.resolve import Ends
 from skoop.diagnose.cluster import Cluster
 from skoop.diagnose.question import Question
 from skoop.diagnose.verdict import Settled
+from skoop.model.address import Family
 from skoop.model.diagnosis import EndpointKind
 from skoop.model.packet import Proto
 from skoop.service import (
@@ -58,7 +59,8 @@ def asked_for(cluster: Cluster, ends: Ends, question: Question, settled: Settled
         cluster.inventory,
         ServiceQuestion(
             service=destination.service, port=destination.port, via=destination.via,
-            family=question.family, node=node, client=_client(ends),
+            family=question.family, node=node,
+            client=_client(ends, question.family, _entrance(cluster, settled, node)),
             address=(question.family, question.dst), local=bool(owners),
         ),
         cluster.facts.proxy.value,
@@ -78,11 +80,23 @@ def _deciding_node(cluster: Cluster, ends: Ends, settled: Settled) -> str:
     return ""
 
 
-def _client(ends: Ends) -> Client:
+def _entrance(cluster: Cluster, settled: Settled, node: str) -> str:
+    """By which device the node's rules see the first packet come in: the bridge of a port."""
+    machine = cluster.machines.get(node)
+    for row in settled.rows if machine else ():
+        for trace in row.traces[:1]:
+            for hop in trace.hops:
+                if machine is not None and hop.node == machine.host.id:
+                    link = next((each for each in machine.host.links if each.name == hop.iif), None)
+                    return link.master if link is not None and link.master else hop.iif
+    return ""
+
+
+def _client(ends: Ends, family: Family, device: str) -> Client:
     source = ends.source
-    address = source.ips[0] if source.ips else None
+    address = next((ip for ip in source.ips if ip[0] is family), None)
     if source.pod is not None and not source.pod.host_network:
-        return Client(ClientKind.POD, address)
+        return Client(ClientKind.POD, address, device)
     if source.endpoint.kind in (EndpointKind.NODE, EndpointKind.POD):
         return Client(ClientKind.NODE, address)
-    return Client(ClientKind.EXTERNAL, address)
+    return Client(ClientKind.EXTERNAL, address, device)

@@ -115,10 +115,20 @@ def _unserved(asked: Asked) -> Iterator[Suspicion]:
         message=f"NodePort {number} of Service {owner.namespace}/{owner.name} is not served at "
         f"{format_ip(asked.question.family, asked.question.dst)}: {asked.view.reason}",
         evidence=(Evidence(config.source, f"nodePortAddresses: {ranges or default}"),),
-        blocking=all(row.result is Result.REFUSED for row in failing),
+        blocking=all(row.result is Result.REFUSED or _by_rule(asked, row) for row in failing),
         why="kube-proxy translates packets for the listed addresses only",
         fix="ask at another address of the node, or add this one's network to nodePortAddresses: "
         "kubectl -n kube-system edit configmap kube-proxy",
+    )
+
+
+def _by_rule(asked: Asked, row: Row) -> bool:
+    """Whether kube-proxy's own refusal of a Service without endpoints stopped it, untranslated:
+    iptables mode writes it for every address of the node."""
+    return any(
+        blocker.node == f"node/{asked.node}" and "KUBE-EXTERNAL-SERVICES" in evidence.text
+        for blocker in row.blockers
+        for evidence in blocker.stop.evidence
     )
 
 

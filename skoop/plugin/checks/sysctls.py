@@ -17,7 +17,7 @@ from skoop.plugin.base import Expectation, Repair
 from skoop.plugin.checks.base import expect, sysctl_line
 from skoop.plugin.repair import set_sysctls
 from skoop.plugin.site import Site, knows
-from skoop.service.config import ProxyMode
+from skoop.service.nodeports import serves_localhost
 
 _TUNNELS = ("vxlan", "ipip", "sit", "geneve", "wireguard", "tun", "ip6tnl")
 _GLOBAL = "net.ipv4.ip_forward"
@@ -41,7 +41,7 @@ def localnet(site: Site) -> Iterator[Expectation]:
     has_node_ports = any(
         port.node_port for service in site.view.inventory.services for port in service.ports
     )
-    if proxy.mode is not ProxyMode.IPTABLES or not proxy.localhost_node_ports or not has_node_ports:
+    if not has_node_ports or not serves_localhost(proxy, site.view.inventory.node(site.node)):
         return
     if site.collected and knows(site.host, "sysctls") and site.host.sysctls.get(name) == "0":
         yield expect(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from skoop.model.address import Family
 from skoop.model.trace import Evidence
 from skoop.netstack.iptables.parse import Tables
 from skoop.service.difference import Difference, DifferenceKind
@@ -32,7 +31,7 @@ def audit(expected: Iterable[PortPlan], rules: Tables | ProxyRules) -> tuple[Dif
     """
     compiled = rules if isinstance(rules, ProxyRules) else compile_rules(rules)
     plans = tuple(expected)
-    base = audit_base(compiled, plans[0].family if plans else Family.V4)
+    base = audit_base(compiled, plans[0] if plans else None)
     if not has_rules(compiled):
         return base
     return (*base, *(found for plan in plans for found in audit_port(plan, compiled)))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from skoop.model.address import Family
 from skoop.model.trace import Evidence
 from skoop.service.difference import Difference, DifferenceKind, about_all
 from skoop.service.iptables import names
 from skoop.service.iptables.canonical import Canonical, as_canonical, rule
+from skoop.service.iptables.doors import audit_doors
 from skoop.service.iptables.rules import Line, ProxyRules
+from skoop.service.plan import PortPlan
 
 _HOOKS = (
     ("nat", "PREROUTING", names.SERVICES, "packets from pods and from outside are not translated"),
     ("nat", "OUTPUT", names.SERVICES, "packets of the node itself are not translated"),
     ("nat", "POSTROUTING", names.POSTROUTING, "marked packets are not masqueraded"),
-    ("nat", names.SERVICES, names.NODE_PORTS, "NodePorts are not translated"),
     ("filter", "FORWARD", names.FORWARD, "translated packets are not accepted for forwarding"),
     ("filter", "FORWARD", names.SERVICES, "Services without endpoints are not rejected"),
     ("filter", "OUTPUT", names.SERVICES, "Services without endpoints are not rejected locally"),
@@ -35,12 +35,16 @@ _HOOKS = (
 
 
 def has_rules(rules: ProxyRules) -> bool:
-    """Whether kube-proxy's rules are there: its first chain is never empty, as NodePorts end it."""
-    return bool(rules.services)
+    """Whether kube-proxy's rules are there: NodePorts end its first chain, unless no address of the
+    node is to serve them, and then it masquerades all the same."""
+    return bool(rules.services) or (
+        rules.has_chain("nat", names.SERVICES) and bool(rules.lines("nat", names.POSTROUTING))
+    )
 
 
-def audit_base(rules: ProxyRules, family: Family) -> tuple[Difference, ...]:
-    """Missing jumps, and marks or masquerading that are not done."""
+def audit_base(rules: ProxyRules, sample: PortPlan | None) -> tuple[Difference, ...]:
+    """Missing jumps, and marks or masquerading that are not done. `sample` is any plan of the node:
+    it tells where NodePorts are served."""
     source = rules.tables.source
     if not has_rules(rules):
         state = "is empty" if rules.has_chain("nat", names.SERVICES) else "does not exist"
@@ -64,9 +68,10 @@ def audit_base(rules: ProxyRules, family: Family) -> tuple[Difference, ...]:
         if (table == "nat" or rules.has_chain(table, target))
         and not _jumping(rules, table, chain, target)
     ]
+    found += audit_doors(rules, sample) if sample is not None else ()
     found += [*_masquerading(rules), *_accepting(rules)]
     told = {each.chain for each in found}
-    return (*found, *(each for each in _conditions(rules, family) if each.chain not in told))
+    return (*found, *(each for each in _conditions(rules, sample) if each.chain not in told))
 
 
 _NEW = "--ctstate NEW"
@@ -74,7 +79,6 @@ _JUMPS: dict[tuple[str, str], tuple[tuple[str, ...], ...]] = {
     ("nat", "PREROUTING"): ((f"-j {names.SERVICES}",),),
     ("nat", "OUTPUT"): ((f"-j {names.SERVICES}",),),
     ("nat", "POSTROUTING"): ((f"-j {names.POSTROUTING}",),),
-    ("nat", names.SERVICES): (("--dst-type LOCAL", f"-j {names.NODE_PORTS}"),),
     ("filter", "INPUT"): (
         (_NEW, f"-j {names.PROXY_FIREWALL}"), (_NEW, f"-j {names.EXTERNAL_SERVICES}"),
     ),
@@ -88,7 +92,7 @@ _JUMPS: dict[tuple[str, str], tuple[tuple[str, ...], ...]] = {
 conditions, and last the jump."""
 
 
-def _conditions(rules: ProxyRules, family: Family) -> list[Difference]:
+def _conditions(rules: ProxyRules, sample: PortPlan | None) -> list[Difference]:
     """Jumps with other conditions than kube-proxy's, and its small chains rule by rule."""
     if not rules.covers_outside:
         return []
@@ -109,9 +113,9 @@ def _conditions(rules: ProxyRules, family: Family) -> list[Difference]:
             kind, evidence = DifferenceKind.RULE_FOREIGN, rules.evidence("nat", line)
             found.append(about_all(kind, names.NODE_PORTS, message, evidence))
     for table, chain, wanted in _small_chains(rules):
-        if chain == names.LOCALNET and family is Family.V6:
-            continue  # ::1 is never routed, so there is nothing to drop
         have = [as_canonical(line.text) for line in rules.lines(table, chain) if line.target]
+        if chain == names.LOCALNET and not have and not _guards_localhost(sample):
+            continue
         if have not in wanted and rules.has_chain(table, chain):
             message = f"the rules of {chain} are not as kube-proxy writes them"
             strange = [line for line in rules.lines(table, chain)
@@ -121,6 +125,12 @@ def _conditions(rules: ProxyRules, family: Family) -> list[Difference]:
             kind = DifferenceKind.RULE_FOREIGN if strange else DifferenceKind.RULE_ORDER
             found.append(about_all(kind, chain, message, rules.evidence(table, shown)))
     return found
+
+
+def _guards_localhost(sample: PortPlan | None) -> bool:
+    """Whether kube-proxy needs KUBE-FIREWALL: where NodePorts answer on 127.0.0.1. kubelet may keep
+    it elsewhere too. For ::1, which is never routed, there is nothing to drop."""
+    return sample is None or sample.localhost_node_ports
 
 
 def _jumping(rules: ProxyRules, table: str, chain: str, target: str) -> list[Line]:

@@ -59,8 +59,6 @@ def _next_option(words: list[str], position: int) -> int:
 
 
 def _option(word: str, value: str) -> str:
-    if word == "-i":
-        return "-i ?"
     if word in ("-s", "-d") and "/" not in value:
         return f"{word} {value}/{128 if ':' in value else 32}"
     if word == "--probability":

@@ -19,6 +19,9 @@ from skoop.service.iptables.rules import Line, ProxyRules
 from skoop.service.plan import PortPlan
 from skoop.service.view import ServiceEndpoint
 
+_UNKNOWN = "-i ?"
+"""Pods are told by an interface, and which one is not known: any name will do."""
+
 
 class Expected(Struct, frozen=True):
     """A chain and its rules in order; a rule's share is its "--probability"."""
@@ -43,6 +46,8 @@ def compare(
 ) -> Iterator[Difference]:
     """The first rule that is not as it should be."""
     have = [as_canonical(line.text) for line in lines]
+    if any(_UNKNOWN in word for one in expected.rules for word in one):
+        have = [frozenset(map(_any_interface, one)) for one in have]
     same = _targets(have) == _targets(list(expected.rules))
     if same and sorted(map(_shape, have)) == sorted(map(_shape, expected.rules)):
         in_order = _sequence(have) == _sequence(list(expected.rules))
@@ -62,6 +67,11 @@ def compare(
         message=f"the rules of {expected.chain} {what}",
         evidence=(rules.evidence(table, Line(text=text)),),
     )
+
+
+def _any_interface(word: str) -> str:
+    negation, option, _ = word.partition("-i ")
+    return negation + _UNKNOWN if option and negation in ("", "! ") else word
 
 
 def _targets(listed: list[Canonical]) -> list[str]:
@@ -150,7 +160,8 @@ def _external(plan: PortPlan) -> Iterator[Canonical]:
 def _pods(plan: PortPlan, negation: str) -> str:
     if plan.pod_ranges:
         return f"{negation}-s {plan.pod_ranges[0]}"
-    return f"{negation}-i ?"
+    name = plan.pod_interface.replace("*", "+")
+    return f"{negation}-i {name}" if name else negation + _UNKNOWN
 
 
 def _to(plan: PortPlan, address: str) -> list[str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from skoop.model.address import Family
 from skoop.netstack.nft.priority import priority_of
 from skoop.service.difference import Difference, DifferenceKind, about_all
 from skoop.service.nftables import names
 from skoop.service.nftables.rules import Line, NftRules
-from skoop.service.nftables.wanted import masqueraded_sources
+from skoop.service.nftables.wanted import any_interface, leaves_open, masqueraded_sources
 from skoop.service.plan import PortPlan
 
 _PORT = "meta l4proto . th dport"
@@ -34,9 +35,6 @@ _HOOKED = {
     "filter-forward": ("forward", (f"{_NEW}service-endpoints-check",), _REFUSES),
     "filter-output": ("output", (f"{_NEW}service-endpoints-check",), f"{_REFUSES} locally"),
 }  # fmt: skip
-_OWN_ADDRESS = re.compile(
-    r"ip6? daddr @nodeport-ips |fib daddr type local (ip6? daddr != (127\.0\.0\.0/8|::1) )?"
-)
 _BEFORE = {"filter-prerouting-pre-dnat", "filter-output-pre-dnat"}
 
 
@@ -55,7 +53,7 @@ def audit_base(rules: NftRules, sample: PortPlan | None) -> Iterator[Difference]
         return
     for chain, (hook, wanted, effect) in _HOOKED.items():
         yield from _hooked(rules, chain, hook, wanted, effect)
-    yield from _lookups(rules)
+    yield from _lookups(rules, sample)
     yield from _masquerading(rules)
     yield from _wrong_ports(rules)
     yield from _order(rules)
@@ -102,34 +100,54 @@ def _foreign(
         yield about_all(DifferenceKind.RULE_FOREIGN, chain, message, evidence)
 
 
-def _lookups(rules: NftRules) -> Iterator[Difference]:
+def _lookups(rules: NftRules, sample: PortPlan | None) -> Iterator[Difference]:
     word = rules.word
     to = f"{word} daddr . {_PORT} vmap"
-    for chain, ending, also, effect in (
-        (names.SERVICES, f"{to} @{names.SERVICE_IPS}", "", "no Service is translated"),
-        (names.SERVICES, f"{_PORT} vmap @{names.NODE_PORTS}", "", "NodePorts are not translated"),
-        ("service-endpoints-check", f"{to} @{names.NO_ENDPOINT_IPS}", "", _REFUSES),
-        ("nodeport-endpoints-check", f"{_PORT} vmap @{names.NO_ENDPOINT_PORTS}", "", _REFUSES),
-        ("firewall-check", f"{to} @{names.FIREWALL_IPS}", "", _GUARDS),
-        ("reject-chain", "reject", "reject with", f"{_REFUSES} but dropped or passed"),
+    own, refused = _own_addresses(rules, sample)
+    for chain, wanted, effect in (
+        (names.SERVICES, (f"{to} @{names.SERVICE_IPS}",), "no Service is translated"),
+        (names.SERVICES, _behind(own, names.NODE_PORTS), "NodePorts are not translated"),
+        ("service-endpoints-check", (f"{to} @{names.NO_ENDPOINT_IPS}",), _REFUSES),
+        ("nodeport-endpoints-check", _behind(refused, names.NO_ENDPOINT_PORTS), _REFUSES),
+        ("firewall-check", (f"{to} @{names.FIREWALL_IPS}",), _GUARDS),
+        ("reject-chain", ("reject",), f"{_REFUSES} but dropped or passed"),
     ):
         lines = rules.lines(chain)
-        if any(_does(line, ending) or (also and also in line.canonical) for line in lines):
-            decisive = [line for line in lines if _stops(line) and not _does(line, ending)]
+        if any(_does(line, wanted) for line in lines):
+            decisive = [line for line in lines if _stops(line) and not _does(line, wanted)]
             for line in decisive[:1]:
                 yield from _foreign(rules, chain, line, ())
             continue
-        text = lines[0].text if lines else f"no rule like: {ending}"
+        map_ = wanted[0].partition("@")[2]
+        near = [line for line in lines if map_ and line.canonical.endswith(f"@{map_}")] or lines
+        text = near[0].text if near else f"no rule like: {wanted[0]}"
         kind = DifferenceKind.HOOK_MISSING
         message = f"{chain} does not look up what it should: {effect}"
         yield about_all(kind, chain, message, rules.evidence(chain, text))
 
 
-def _does(line: Line, ending: str) -> bool:
-    """Whether a line is the lookup; for NodePorts behind a condition on the node's addresses."""
-    head = line.canonical.removesuffix(ending)
-    by_port = ending.startswith(_PORT)
-    return head != line.canonical and (bool(_OWN_ADDRESS.fullmatch(head)) if by_port else not head)
+def _behind(conditions: tuple[str, ...], name: str) -> tuple[str, ...]:
+    return tuple(f"{each}{_PORT} vmap @{name}" for each in conditions)
+
+
+def _own_addresses(
+    rules: NftRules, sample: PortPlan | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The conditions on the node's addresses before NodePorts are looked up, and before those
+    without endpoints are: a set of those that nodePortAddresses holds, else every local one. Either
+    may be there for a node whose own addresses are not known."""
+    word = rules.word
+    beside = f"{word} daddr != {'::1' if rules.family is Family.V6 else '127.0.0.0/8'} "
+    every = ((f"fib daddr type local {beside}",), (beside,))
+    listed = (f"{word} daddr @{names.NODE_PORT_IPS} ",)
+    if sample is None or not (sample.node_ips or sample.node_port_ranges):
+        return (*every[0], *listed), (*every[1], *listed)
+    return (listed, listed) if sample.node_port_ranges else every
+
+
+def _does(line: Line, wanted: tuple[str, ...]) -> bool:
+    rejects = wanted == ("reject",) and "reject with" in line.canonical
+    return rejects or line.canonical in wanted
 
 
 def _stops(line: Line) -> bool:
@@ -238,8 +256,8 @@ def _cluster_ip_mark(rules: NftRules, sample: PortPlan) -> Iterator[Difference]:
     if wanted is None:
         return
     line = f"{rules.word} daddr @{names.CLUSTER_IPS} {wanted}mark"
-    if any(each.canonical == line or ("iifname" in line and "iifname" in each.canonical)
-           for each in marks):  # fmt: skip
+    have = [each.canonical for each in marks]
+    if line in (map(any_interface, have) if leaves_open(line) else have):
         return
     text = marks[0].text if marks else f"no rule like: {line}"
     message = "packets to ClusterIPs that do not come from pods keep their source"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from skoop.service.difference import Difference, DifferenceKind, about
 from skoop.service.nftables import names
 from skoop.service.nftables.rules import Choice, Line, NftRules
-from skoop.service.nftables.wanted import Chain, Wanted
+from skoop.service.nftables.wanted import Chain, Wanted, any_interface, leaves_open
 from skoop.service.plan import PortPlan
-
-_INTERFACE = re.compile(r'iifname (!= )?"[^"]*"')
 
 
 def compare(plan: PortPlan, rules: NftRules, chain: Chain) -> Iterator[Difference]:
@@ -26,9 +23,10 @@ def compare(plan: PortPlan, rules: NftRules, chain: Chain) -> Iterator[Differenc
         evidence = rules.evidence("", f"chain {chain.name} does not exist")
         yield about(plan, kind, chain.name, message, evidence)
         return
-    lines = [_folded(each) for each in rules.lines(chain.name)]
-    have = [each.canonical for each in lines]
     wanted = [each.line for each in chain.lines]
+    fold = any(map(leaves_open, wanted))
+    lines = [_folded(each) if fold else each for each in rules.lines(chain.name)]
+    have = [each.canonical for each in lines]
     unknown = [line for line in lines if line.canonical not in wanted]
     missing = [each for each in chain.lines if each.line not in have]
     for each in missing:
@@ -54,9 +52,7 @@ def _sequence(lines: list[str]) -> list[str]:
 
 
 def _folded(line: Line) -> Line:
-    """Interfaces by which pods are told from others are not known: any name will do."""
-    canonical = _INTERFACE.sub(r"iifname \1?", line.canonical)
-    return Line(text=line.text, canonical=canonical, choice=line.choice)
+    return Line(text=line.text, canonical=any_interface(line.canonical), choice=line.choice)
 
 
 def _missing(

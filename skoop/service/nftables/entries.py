@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from skoop.model.address import format_ip
+from skoop.model.address import format_ip, parse_ip
 from skoop.model.kube import Address
 from skoop.model.trace import Evidence
 from skoop.service.difference import Difference, DifferenceKind, about
@@ -36,7 +36,7 @@ def audit_entries(plan: PortPlan, rules: NftRules) -> Iterator[Difference]:
             what = f"{via.value} {' '.join(key)} of {plan.name}"
             yield from _entry(plan, rules, names.SERVICE_IPS, key, external, what)
             yield from _refused(plan, rules, names.NO_ENDPOINT_IPS, key, refused, what)
-            guard = f"goto {names.chain_of(plan, names.FIREWALL)}" if plan.guarded else ""
+            guard = f"goto {names.chain_of(plan, names.FIREWALL)}" if plan.walled else ""
             guarded = guard if via is Via.LOAD_BALANCER else ""
             yield from _guard(plan, rules, key, guarded)
     if plan.port.node_port:
@@ -116,13 +116,30 @@ def _listed(plan: PortPlan, rules: NftRules, address: Address) -> Iterator[Diffe
 def _served(plan: PortPlan, rules: NftRules) -> Iterator[Difference]:
     """The set of addresses that serve NodePorts, which kube-proxy has unless all of them do."""
     served = rules.sets.get(names.NODE_PORT_IPS)
-    for address in plan.node_port_ips if served is not None else ():
+    if served is None or not plan.node_port_ranges:
+        return
+    for address in plan.node_port_ips:
         key = (format_ip(*address),)
-        if served is not None and key not in served:
+        if key not in served:
             message = f"NodePorts are not served on {key[0]}, an address of {plan.node}"
             shown = _element(rules, names.NODE_PORT_IPS, key, "")
             kind = DifferenceKind.NODE_ADDRESS_UNLISTED
             yield about(plan, kind, names.NODE_PORT_IPS, message, shown)
+    listed = ", ".join(map(str, plan.node_port_ranges))
+    for (ip,) in sorted(served):
+        if not _within(ip, plan):
+            message = f"NodePorts are served on {ip}, not only on nodePortAddresses {listed}"
+            shown = rules.evidence(names.NODE_PORT_IPS, ip)
+            yield about(plan, DifferenceKind.RULE_FOREIGN, names.NODE_PORT_IPS, message, shown)
+
+
+def _within(ip: str, plan: PortPlan) -> bool:
+    """What is no address is not judged."""
+    try:
+        family, value = parse_ip(ip)
+    except ValueError:
+        return True
+    return any(each.family is family and each.contains(value) for each in plan.node_port_ranges)
 
 
 def _hairpins(plan: PortPlan, rules: NftRules) -> Iterator[Difference]:

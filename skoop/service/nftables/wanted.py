@@ -6,6 +6,7 @@ and with a map from numbers to endpoints (since 1.36; with session affinity ther
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from msgspec import Struct
@@ -16,6 +17,19 @@ from skoop.service.nftables import names
 from skoop.service.nftables.rules import Choice, NftRules, one_of
 from skoop.service.plan import PortPlan
 from skoop.service.view import ServiceEndpoint
+
+_INTERFACE = re.compile(r'iifname (!= )?"[^"]*"')
+_OPEN = re.compile(r"iifname (!= )?\?")
+
+
+def leaves_open(line: str) -> bool:
+    """Whether the interface by which a line tells pods from others is not known."""
+    return bool(_OPEN.search(line))
+
+
+def any_interface(line: str) -> str:
+    """A line with the name of its interface left open: any will do."""
+    return _INTERFACE.sub(r"iifname \1?", line)
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -37,6 +51,8 @@ class Chain(Struct, frozen=True):
 
 def chains(plan: PortPlan, rules: NftRules) -> Iterator[Chain]:
     """Every chain that a Service port has on this node."""
+    if plan.walled:
+        yield Chain(names.chain_of(plan, names.FIREWALL), (_firewall(plan, rules),))
     if not plan.usable.anywhere:
         return
     chosen: dict[ServiceEndpoint, None] = {}
@@ -48,8 +64,6 @@ def chains(plan: PortPlan, rules: NftRules) -> Iterator[Chain]:
             yield Chain(names.endpoint_of(plan, endpoint), tuple(_endpoint(plan, rules, endpoint)))
     if plan.external:
         yield Chain(names.chain_of(plan, names.EXTERNAL), tuple(_external(plan, rules)))
-    if plan.guarded:
-        yield Chain(names.chain_of(plan, names.FIREWALL), (_firewall(plan, rules),))
 
 
 def _choices(plan: PortPlan) -> dict[str, tuple[ServiceEndpoint, ...]]:
@@ -85,11 +99,15 @@ def _choice(
 
 
 def _masquerade_cluster_ip(plan: PortPlan, rules: NftRules) -> Iterator[Wanted]:
+    """By address, and up to 1.33 by port, too."""
     source = masqueraded_sources(plan, rules)
+    chain = names.chain_of(plan, names.LOCAL if plan.internal_local else names.CLUSTER)
+    by_port = f"{plan.protocol} dport {plan.port.port} "
+    old = any(by_port in line.canonical for line in rules.lines(chain))
     for address in plan.cluster_ips if source is not None else ():
-        to = f"{rules.word} daddr {format_ip(*address)} {plan.protocol} dport {plan.port.port}"
+        to = f"{rules.word} daddr {format_ip(*address)} {by_port if old else ''}"
         yield Wanted(
-            line=f"{to} {source}mark",
+            line=f"{to}{source}mark",
             kind=DifferenceKind.MARK_MASQ_MISSING,
             effect=f"packets to {plan.name} that do not come from pods keep their source",
         )
@@ -109,7 +127,7 @@ def _pod_sources(plan: PortPlan, rules: NftRules, operator: str) -> str:
     if plan.pod_ranges:
         pods = str(plan.pod_ranges[0])
         return f"{rules.word} saddr {operator}{one_of([pods]) if operator else pods}"
-    return f"iifname {operator}?"
+    return f"iifname {operator}" + (f'"{plan.pod_interface}"' if plan.pod_interface else "?")
 
 
 def _endpoint(plan: PortPlan, rules: NftRules, endpoint: ServiceEndpoint) -> Iterator[Wanted]:

@@ -132,6 +132,17 @@ def test_an_address_on_which_kube_proxy_serves_none() -> None:
     assert "192.0.2.0/24" in first.evidence[0].text
 
 
+def test_it_is_silent_where_no_endpoint_may_be_used_and_none_is_served() -> None:
+    """iptables mode refuses a NodePort without local endpoints at every address of the node."""
+    refused = (
+        "-A INPUT -j KUBE-EXTERNAL-SERVICES",
+        f"-A KUBE-EXTERNAL-SERVICES -p tcp -m addrtype --dst-type LOCAL --dport {DOOR} -j DROP",
+    )
+    made = asked(*refused, dnat=False, mode="iptables", nodePortAddresses="[192.0.2.0/24]")
+    first = made.suspicions[0]
+    assert (first.name, first.blocking) == ("nodeport-blocked", True)
+
+
 def test_an_address_that_is_listed_is_served() -> None:
     made = asked(dnat=False, mode="iptables", nodePortAddresses="[172.30.0.0/24]")
     assert "nodeport-blocked" not in {each.name for each in made.suspicions}
