@@ -13,4 +13,7 @@ IPVS = (*LAB, "ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_lc", "ip_vs_sh")
 SHAPING = (*LAB, "sch_netem", "sch_ingress", "cls_matchall", "act_gact")
 """The lab's with traffic control."""
 
-ALL = (*IPVS, *SHAPING)
+SCTP = (*IPVS, "sctp", "sctp_diag", "hmac", "md5", "sha1_generic")
+"""The same with SCTP."""
+
+ALL = (*SCTP, *SHAPING)

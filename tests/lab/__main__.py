@@ -50,6 +50,7 @@ def main() -> int:
     fresh.add_argument("--seed", type=int, default=None, help="default: from the clock")
     fresh.add_argument("--queries", type=int, default=20, help="questions a round")
     fresh.add_argument("--services", action="store_true", help="only Services, without faults")
+    fresh.add_argument("--sctp", action="store_true", help="Services, asked by SCTP only")
     fresh.add_argument("--calico", action="store_true", help="Calico clusters")
     names = sorted(f.name for f in (*CATALOGUE, *CALICO))
     everything = sorted((*names, *(f.name for f in GUEST)))
@@ -91,7 +92,10 @@ def _fresh(arguments: argparse.Namespace) -> int:
     wanted = arguments.cases or (200 if limit is None else sys.maxsize)
     tally, spoken, wrong = Tally(), 0.0, 0
     print(f"rounds from seed {first}", file=sys.stderr)
-    draw = service_round if arguments.services else _draw(arguments)
+    arguments.services |= arguments.sctp
+    protocol = "sctp" if arguments.sctp else ""
+    services = partial(service_round, protocol=protocol)
+    draw = services if arguments.services else _draw(arguments)
     for drawn in rounds(first, queries=arguments.queries, draw=draw):
         played = in_mode(drawn, arguments.proxy) if arguments.proxy else drawn
         if arguments.ping:

@@ -11,6 +11,7 @@ from tests.lab.namespaces import Netns, inside
 from tests.lab.rules import ipvs, nftables
 from tests.lab.rules.flannel import flannel, portmap, restore_text
 from tests.lab.rules.kubeproxy import Tables, tables
+from tests.lab.rules.settings import localhost_node_ports
 from tests.lab.topology import OUTSIDE_IP, OUTSIDE_IP6, Cluster, Node
 
 # A reject must never be left out by a rate limit, and a neighbour that does not answer must fail
@@ -115,7 +116,7 @@ def _node(lab: Lab, node: Node) -> None:
     cluster, namespace = lab.cluster, lab.node(node.name)
     settings: dict[str, object] = {
         "ipv4/ip_forward": 1,
-        "ipv4/conf/all/route_localnet": 1,
+        "ipv4/conf/all/route_localnet": int(_routes_localnet(cluster, node)),
         "ipv4/conf/all/rp_filter": cluster.rp_filter,
         "ipv4/conf/default/rp_filter": cluster.rp_filter,
     }
@@ -149,6 +150,11 @@ def _node(lab: Lab, node: Node) -> None:
             "bridge/bridge-nf-call-ip6tables": cluster.bridge_nf_call,
         },
     )
+
+
+def _routes_localnet(cluster: Cluster, node: Node) -> bool:
+    """kube-proxy sets it in iptables mode for NodePorts on 127.0.0.1."""
+    return cluster.proxy != "iptables" or localhost_node_ports(cluster, node.name, family=4)
 
 
 def overlay(

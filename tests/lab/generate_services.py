@@ -7,6 +7,7 @@ import random
 import msgspec
 
 from tests.lab.generate import DNS, HTTP, random_cluster
+from tests.lab.generate_proxy import settings
 from tests.lab.topology import (
     OUTSIDE_IP,
     OUTSIDE_PORT,
@@ -19,6 +20,7 @@ from tests.lab.topology import (
 )
 
 OTHER = Listener("tcp", 8081)
+SIGNAL = Listener("sctp", 3868)
 
 
 def service_cluster(rng: random.Random) -> Cluster:
@@ -26,20 +28,23 @@ def service_cluster(rng: random.Random) -> Cluster:
     plain = random_cluster(rng)
     pods = tuple(
         msgspec.structs.replace(pod, listeners=pod.listeners if pod.host_network
-                                else (HTTP, OTHER, DNS))
+                                else (HTTP, OTHER, DNS, SIGNAL))
         for pod in plain.pods
     )  # fmt: skip
     number = rng.choice((4, 5, 6))
     services = [_service(rng, plain, pods, n) for n in range(1, number + 1)]
     if rng.random() < 0.4:
         services.append(_by_hand(number + 1))
-    return msgspec.structs.replace(
+    made = msgspec.structs.replace(
         plain,
         pods=pods,
         services=tuple(services),
         proxy=rng.choice(("iptables", "nftables", "nftables", "nftables-chains")),
         masquerade_all=rng.random() < 0.15,
     )
+    if rng.random() < 0.3:
+        return made
+    return msgspec.structs.replace(made, settings=settings(rng, made))
 
 
 def _service(rng: random.Random, plain: Cluster, pods: tuple[Pod, ...], number: int) -> Service:
@@ -66,7 +71,7 @@ def _service(rng: random.Random, plain: Cluster, pods: tuple[Pod, ...], number: 
 
 
 def _ports(rng: random.Random, number: int, *, public: bool) -> tuple[ServicePort, ...]:
-    """One port for TCP, and often one more: for UDP, on the same number or another."""
+    """One port for TCP, and often more: for UDP, on the same number or another, and for SCTP."""
     door = 30000 + 10 * number if public else 0
     ports = [ServicePort("http", 80, 8080, "tcp", door)]
     if rng.random() < 0.6:
@@ -74,6 +79,8 @@ def _ports(rng: random.Random, number: int, *, public: bool) -> tuple[ServicePor
         ports.append(ServicePort("dns", own, 5353, "udp", door))
     if rng.random() < 0.2:
         ports.append(ServicePort("other", 81, 8081, "tcp", door + 1 if door else 0))
+    if rng.random() < 0.35:
+        ports.append(ServicePort("signal", rng.choice((80, 3868)), 3868, "sctp", door))
     return tuple(ports)
 
 

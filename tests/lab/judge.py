@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from tests.lab.probe import Hit
-from tests.lab.queries import Query, behind
+from tests.lab.queries import Query, behind, node_addresses
 from tests.lab.topology import Cluster
 
 Answer = dict[str, Any]
@@ -103,7 +103,7 @@ def inside(cluster: Cluster, query: Query) -> bool:
         return True
     owned = {a for p in cluster.pods for a in (p.ip, p.ip6)}
     owned |= {a for s in cluster.services for a in (s.cluster_ip, s.cluster_ip6)}
-    return query.dst in owned | {a for n in cluster.nodes for a in (n.ip, n.ip6)}
+    return query.dst in owned | node_addresses(cluster)
 
 
 def telling(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from tests.lab.calico import objects as calico
+from tests.lab.rules.settings import cluster_cidrs
 from tests.lab.topology import (
     CLUSTER_CIDR,
     CLUSTER_CIDR6,
@@ -303,18 +304,34 @@ def _endpoint(service: Service, backend: Backend, *, six: bool) -> Object:
 
 def _config_maps(cluster: Cluster) -> Iterable[Object]:
     yield calico.config_map() if cluster.calico else _flannel_config(cluster)
-    cidrs = ",".join(_families(cluster, CLUSTER_CIDR, CLUSTER_CIDR6))
-    mode = cluster.proxy.partition("-")[0]
-    config = (
-        "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n"
-        f"mode: {mode}\nclusterCIDR: {cidrs}\n"
-    )
-    if cluster.masquerade_all:
-        config += f"{mode}:\n  masqueradeAll: true\n"
+    config = "\n".join(_proxy_config(cluster)) + "\n"
     yield {
         "metadata": {"name": "kube-proxy", "namespace": "kube-system"},
         "data": {"config.conf": config},
     }
+
+
+def _proxy_config(cluster: Cluster) -> Iterable[str]:
+    settings, mode = cluster.settings, cluster.proxy.partition("-")[0]
+    yield "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration"
+    yield f"mode: {mode}"
+    yield f'clusterCIDR: "{",".join(cluster_cidrs(cluster))}"'
+    if settings.detect != "ClusterCIDR":
+        yield f"detectLocalMode: {settings.detect}"
+    if settings.detect == "BridgeInterface":
+        yield f"detectLocal:\n  bridgeInterface: {settings.interface}"
+    elif settings.detect == "InterfaceNamePrefix":
+        yield f"detectLocal:\n  interfaceNamePrefix: {settings.interface}"
+    if settings.node_ports:
+        yield f"nodePortAddresses: {json.dumps(settings.node_ports)}"
+    sections: dict[str, list[str]] = {"iptables": [], "nftables": []}
+    if cluster.masquerade_all:
+        sections["nftables" if mode == "nftables" else "iptables"].append("masqueradeAll: true")
+    if not settings.localhost:
+        sections["iptables"].append("localhostNodePorts: false")
+    for name, lines in sections.items():
+        if lines:
+            yield "\n".join([f"{name}:", *(f"  {line}" for line in lines)])
 
 
 def _flannel_config(cluster: Cluster) -> Object:

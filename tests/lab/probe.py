@@ -6,6 +6,7 @@ import errno
 import socket
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 from msgspec import Struct
 
@@ -36,6 +37,19 @@ _WORDS = {
 _ECHO, _ECHO6 = 8, 128
 _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_DO = 10, 23, 2
 _IP_RECVERR, _IPV6_RECVERR = 11, 25
+PROTOCOLS = {
+    "tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP, "sctp": 132, "icmp": socket.IPPROTO_ICMP,
+}  # fmt: skip
+
+
+@cache
+def speaks_sctp() -> bool:
+    """Whether this machine's kernel does."""
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM, PROTOCOLS["sctp"]).close()
+    except OSError:
+        return False
+    return True
 
 
 class Shot(Struct, frozen=True, kw_only=True):
@@ -74,12 +88,11 @@ def shoot(shots: Iterable[Shot], *, timeout: float = TIMEOUT, width: int = 128) 
 
 def fire(shot: Shot, *, timeout: float = TIMEOUT) -> Hit:
     """Make one attempt."""
-    kind = socket.SOCK_STREAM if shot.protocol == "tcp" else socket.SOCK_DGRAM
+    kind = socket.SOCK_STREAM if shot.protocol in ("tcp", "sctp") else socket.SOCK_DGRAM
     family = socket.AF_INET6 if ":" in shot.address else socket.AF_INET
-    protocol = 0
-    if shot.protocol == "icmp":
-        v4 = family == socket.AF_INET
-        protocol = socket.IPPROTO_ICMP if v4 else socket.IPPROTO_ICMPV6
+    protocol = PROTOCOLS[shot.protocol]
+    if shot.protocol == "icmp" and family == socket.AF_INET6:
+        protocol = socket.IPPROTO_ICMPV6
     progress = ["socket"]
     try:
         with inside(shot.namespace):
@@ -91,7 +104,8 @@ def fire(shot: Shot, *, timeout: float = TIMEOUT) -> Hit:
                 sock.bind(("", shot.sport))
             if shot.df:
                 _forbid_fragments(sock, family)
-            talk = {"tcp": _stream, "udp": _datagram, "icmp": _echo}[shot.protocol]
+            datagrams = _echo if shot.protocol == "icmp" else _datagram
+            talk = _stream if kind == socket.SOCK_STREAM else datagrams
             server, seen = talk(sock, shot, progress.append)
         return Hit("ok", server, seen, progress[-1])
     except OSError as error:

@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from tests.lab.faults import Target
 from tests.lab.lab import Lab
-from tests.lab.probe import Shot
+from tests.lab.probe import Shot, speaks_sctp
+from tests.lab.rules.settings import interface_addresses
 from tests.lab.topology import (
     NODE_PORT,
     OUTSIDE_IP,
@@ -101,7 +102,7 @@ def address(cluster: Cluster, endpoint: str) -> str:
 def behind(cluster: Cluster, query: Query) -> Service | None:
     """The Service that a question goes to, by whatever address or port."""
     target = address(cluster, query.dst)
-    nodes = {a for n in cluster.nodes for a in (n.ip, n.ip6)} | {"127.0.0.1", "::1"}
+    nodes = node_addresses(cluster)
     for service in cluster.services:
         own = {
             service.cluster_ip,
@@ -127,6 +128,16 @@ def pinged(queries: Iterable[Query]) -> tuple[Query, ...]:
     )
 
 
+def node_addresses(cluster: Cluster) -> frozenset[str]:
+    """What nodes' interfaces have."""
+    return frozenset(
+        address
+        for node in cluster.nodes
+        for family in (4, 6)
+        for address in interface_addresses(cluster, node, family=family)
+    )
+
+
 class Asker:
     """Draws questions about a cluster, those near a fault's target more often than others."""
 
@@ -137,18 +148,23 @@ class Asker:
         targets: tuple[Target, ...],
         *,
         services_only: bool = False,
+        protocol: str = "",
     ) -> None:
         self._cluster = cluster
         self._rng = rng
         self._near = targets
         self._services_only = services_only
+        self._protocol = protocol
 
     def draw(self, count: int) -> tuple[Query, ...]:
-        """So many different questions."""
+        """So many different questions, none that this kernel cannot put."""
         found: dict[str, Query] = {}
         for _ in range(count * 8):
             query = self._one(f"q{len(found) + 1}")
-            found.setdefault(str(query), query)
+            if self._protocol not in ("", query.protocol):
+                continue
+            if query.protocol != "sctp" or speaks_sctp():
+                found.setdefault(str(query), query)
             if len(found) == count:
                 break
         return tuple(found.values())
@@ -163,6 +179,9 @@ class Asker:
         elif self._services_only:
             weights = [5, 60, 32, 3]
         dst, port, protocol = rng.choices(kinds, weights)[0]()
+        if self._services_only and dst.startswith("node/") and rng.random() < 0.4:
+            dst = self._door(source, dst)
+            source = OUTSIDE_IP6 if source == OUTSIDE_IP and ":" in dst else source
         six = cluster.dual_stack and rng.random() < 0.4
         if six and (other := self._in_six(dst)):
             dst = other
@@ -236,6 +255,17 @@ class Asker:
         for pod in cluster.pods_on(node.name):
             doors += [(h.host_port, h.protocol) for h in pod.host_ports] * 2
         return (node.id, *rng.choice(doors))
+
+    def _door(self, source: str, target: str) -> str:
+        """Another address of the node asked for; localhost where the node itself asks. Which node
+        the world outside sends packets for pods' networks to, no snapshot tells."""
+        node = self._cluster.node(target.removeprefix("node/"))
+        family = 6 if self._cluster.dual_stack and self._rng.random() < 0.4 else 4
+        loopback, primary, *others = interface_addresses(self._cluster, node, family=family)
+        if source == OUTSIDE_IP:
+            return primary
+        others.append(primary)
+        return self._rng.choice([loopback, *others] if source == target else others)
 
     def _elsewhere(self) -> tuple[str, int, str]:
         """Addresses nobody has, and the world outside."""

@@ -23,7 +23,7 @@ from tests.lab.lab import Lab
 from tests.lab.probe import Hit, Shot, shoot
 from tests.lab.queries import Asker, Query, behind, pinged, shot
 from tests.lab.serve import Servers
-from tests.lab.topology import Cluster
+from tests.lab.topology import Cluster, KubeProxy
 
 SETTLE = 0.05
 """Seconds between the last change and the snapshot."""
@@ -61,8 +61,16 @@ class Round(Struct, frozen=True, kw_only=True):
         flags += ["direct"] * c.direct_routing + ["dual"] * c.dual_stack + ["warm"] * self.warm
         flags += ["ipv6-only"] * c.ipv6_only
         flags += ["no-hairpin"] * (not c.hairpin) + ["masquerade-all"] * c.masquerade_all
+        flags += _told(c.settings)
         faults = "; ".join(map(str, self.injections)) or "no fault"
         return f"seed {self.seed}: {len(c.nodes)} nodes {' '.join(flags)}: {faults}"
+
+
+def _told(settings: KubeProxy) -> list[str]:
+    """What differs from kube-proxy's defaults."""
+    defaults = KubeProxy()
+    pairs = ((name, getattr(settings, name)) for name in KubeProxy.__struct_fields__)
+    return [f"{name}={value}" for name, value in pairs if value != getattr(defaults, name)]
 
 
 class Truth(Struct, frozen=True):
@@ -122,12 +130,15 @@ def _asked(
     )
 
 
-def service_round(seed: int, *, queries: int = 20) -> Round:
+def service_round(seed: int, *, queries: int = 20, protocol: str = "") -> Round:
     """A round about Services: every kind of them in every mode, without faults, and nearly all
-    questions go to them."""
+    questions go to them. With a protocol all are asked by it; SCTP in the guest, which has it, and
+    lacks nft's nat."""
     rng = random.Random(seed)
     cluster = service_cluster(rng)
-    asker = Asker(cluster, rng, (), services_only=True)
+    if protocol == "sctp":
+        cluster = msgspec.structs.replace(cluster, iptables="legacy", proxy="iptables")
+    asker = Asker(cluster, rng, (), services_only=True, protocol=protocol)
     return Round(seed=seed, cluster=cluster, queries=asker.draw(queries), warm=rng.random() < 0.3)
 
 

@@ -1,8 +1,8 @@
 """The servers of a lab: one thread answers for every pod, node and the outside.
 
-Over TCP a server first says who it is and whom it sees, then reads a line with a number N and N
-bytes, and sends N bytes back. Over UDP it answers every datagram in the same words, padded to the
-datagram's size.
+Over TCP and SCTP a server first says who it is and whom it sees, then reads a line with a number N
+and N bytes, and sends N bytes back. Over UDP it answers every datagram in the same words, padded to
+the datagram's size. A kernel without SCTP has no servers of it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from tests.lab.lab import OUTSIDE, Lab
 from tests.lab.namespaces import Netns, inside
+from tests.lab.probe import PROTOCOLS, speaks_sctp
 from tests.lab.topology import NODE_PORT, OUTSIDE_PORT, Listener
 
 _FILLER = b"." * 65536
@@ -42,7 +43,7 @@ class Servers:
         self._sockets: list[socket.socket] = []
         for name, namespace, listener in _listeners(lab):
             made = _open(namespace, listener, six=6 in lab.cluster.families)
-            answer = self._accept if listener.protocol == "tcp" else self._echo
+            answer = self._echo if listener.protocol == "udp" else self._accept
             self._selector.register(made, selectors.EVENT_READ, (answer, name))
             self._sockets.append(made)
         self._thread = threading.Thread(target=self._loop, daemon=True)
@@ -131,19 +132,21 @@ def _listeners(lab: Lab) -> list[tuple[str, Netns, Listener]]:
     found += [(OUTSIDE, lab.outside, Listener(p, OUTSIDE_PORT)) for p in ("tcp", "udp")]
     for pod in lab.cluster.pods:
         found += [(pod.id, lab.pod(pod.name), listener) for listener in pod.listeners]
-    return found
+    return [each for each in found if each[2].protocol != "sctp" or speaks_sctp()]
 
 
 def _open(namespace: Netns, listener: Listener, *, six: bool) -> socket.socket:
     six = ":" in listener.address or (six and not listener.address)
-    kind = socket.SOCK_STREAM if listener.protocol == "tcp" else socket.SOCK_DGRAM
+    datagrams = listener.protocol == "udp"
+    kind = socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM
+    family = socket.AF_INET6 if six else socket.AF_INET
     with inside(namespace):
-        made = socket.socket(socket.AF_INET6 if six else socket.AF_INET, kind)
+        made = socket.socket(family, kind, PROTOCOLS[listener.protocol])
         if six and not listener.address:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind((listener.address or ("::" if six else "0.0.0.0"), listener.port))
-        if listener.protocol == "tcp":
+        if not datagrams:
             made.listen(256)
     made.setblocking(False)
     return made

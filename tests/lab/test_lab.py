@@ -46,6 +46,7 @@ real_kernel = pytest.mark.skipif(
 )
 SEEDS = range(1, 11)
 RECORDED = sorted(recorded.FOLDER.glob("*.tar.gz"))
+SERVICES = [path for path in RECORDED if "-services-" in path.name]
 UNKNOWN_ALLOWED = 0.01
 LONG = 0.9
 """Seconds. Time for every answer on a busy machine, but not for a lost SYN to be sent again."""
@@ -247,6 +248,12 @@ def test_the_simulator_agrees_with_recorded_kernels(path: Path, tmp_path: Path) 
     wrong = [c for c in cases if c.opinion in (Opinion.DISAGREE, Opinion.ERROR)]
     said = [f"{c.query}: real {c.real()}, predicted {c.predicted()}" for c in wrong]
     assert not wrong, "\n".join([found.played.described(), *said])
+
+
+@pytest.mark.parametrize("path", SERVICES, ids=lambda p: p.name.partition(".")[0])
+def test_the_rules_of_recorded_kernels_are_as_expected(path: Path, tmp_path: Path) -> None:
+    recorded.load(path, tmp_path)
+    assert differences(tmp_path / "snapshot") == []
 
 
 def test_every_fault_fits_a_standard_cluster() -> None:

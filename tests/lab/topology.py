@@ -242,6 +242,19 @@ _CALICO_MTU = {(4, ""): 1500, (6, ""): 1500, (4, "vxlan"): 1450, (6, "vxlan"): 1
                (4, "ipip"): 1480}  # fmt: skip
 
 
+class KubeProxy(Struct, frozen=True, kw_only=True):
+    """kube-proxy's configuration beside its mode: detectLocalMode with the bridge or prefix it
+    names, clusterCIDR (None for the pods' networks), nodePortAddresses, and whether NodePorts
+    answer on localhost (iptables mode). `kubelet` says that kubelet keeps KUBE-FIREWALL too."""
+
+    detect: str = "ClusterCIDR"
+    interface: str = ""
+    cidrs: tuple[str, ...] | None = None
+    node_ports: tuple[str, ...] = ()
+    localhost: bool = True
+    kubelet: bool = True
+
+
 class Cluster(Struct, frozen=True, kw_only=True):
     """A whole cluster. `backend` is flannel's ("vxlan", "host-gw", or "alloc", which leaves routes
     between nodes to the network's router, as a cloud's), `cni` who builds the veths
@@ -259,6 +272,7 @@ class Cluster(Struct, frozen=True, kw_only=True):
     iptables: str = "legacy"
     proxy: str = "iptables"
     masquerade_all: bool = False
+    settings: KubeProxy = KubeProxy()
     bridge_nf_call: int = 1
     rp_filter: int = 0
     hairpin: bool = True

@@ -4,9 +4,11 @@ one node, for one address family (pkg/proxy/ipvs/proxier.go)."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 from tests.lab.rules.kubeproxy import Portal, Tables, portals
-from tests.lab.topology import CLUSTER_CIDR, CLUSTER_CIDR6, Cluster
+from tests.lab.rules.settings import detector, interface_addresses, node_port_ips
+from tests.lab.topology import Cluster
 
 _KINDS = {
     "CLUSTER-IP": "hash:ip,port",
@@ -22,6 +24,8 @@ _KINDS = {
     "NODE-PORT-LOCAL-TCP": "bitmap:port range 0-65535",
     "NODE-PORT-UDP": "bitmap:port range 0-65535",
     "NODE-PORT-LOCAL-UDP": "bitmap:port range 0-65535",
+    "NODE-PORT-SCTP-HASH": "hash:ip,port",
+    "NODE-PORT-LOCAL-SCTP-HASH": "hash:ip,port",
     "HEALTH-CHECK-NODE-PORT": "bitmap:port range 0-65535",
     "IPVS-IPS": "hash:ip",
 }
@@ -48,9 +52,16 @@ def servers(cluster: Cluster, node: str, *, family: int) -> str:
         lines += _server(portal, portal.cluster_ip, port.port, internal)
         for ip in portal.addresses((*service.external_ips, *service.load_balancer_ips)):
             lines += _server(portal, ip, port.port, external)
-        if port.node_port:
-            lines += _server(portal, portal.node_ip, port.node_port, external)
+        for ip in _node_ips(cluster, node, family=family) if port.node_port else ():
+            lines += _server(portal, ip, port.node_port, external)
     return "\n".join(lines) + "\n"
+
+
+def _node_ips(cluster: Cluster, node: str, *, family: int) -> tuple[str, ...]:
+    served = node_port_ips(cluster, node, family=family)
+    if served is None:
+        served = interface_addresses(cluster, cluster.node(node), family=family)
+    return tuple(ip for ip in served if not ip_address(ip).is_loopback)
 
 
 def _chosen(portal: Portal, *, local: bool) -> tuple[str, ...]:
@@ -59,7 +70,7 @@ def _chosen(portal: Portal, *, local: bool) -> tuple[str, ...]:
 
 
 def _server(portal: Portal, ip: str, port: int, endpoints: tuple[str, ...]) -> Iterator[str]:
-    option = "-t" if portal.port.protocol == "tcp" else "-u"
+    option = {"tcp": "-t", "udp": "-u", "sctp": "--sctp-service"}[portal.port.protocol]
     target = f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
     sticky = " -p 10800" if portal.service.affinity else ""
     yield f"-A {option} {target} -s rr{sticky}"
@@ -76,14 +87,14 @@ def sets(cluster: Cluster, node: str, *, family: int) -> str:
         lines.append(f"create {_set(prefix + name)} {kind}{ending}")
     members: dict[str, None] = {}
     for portal in portals(cluster, node, family=family):
-        members.update(dict.fromkeys(_members(portal)))
+        members.update(dict.fromkeys(_members(portal, _node_ips(cluster, node, family=family))))
     for member in members:
         name, _, value = member.partition(" ")
         lines.append(f"add {_set(prefix + name)} {value}")
     return "\n".join(lines) + "\n"
 
 
-def _members(portal: Portal) -> Iterator[str]:
+def _members(portal: Portal, node_ips: tuple[str, ...]) -> Iterator[str]:
     service, port = portal.service, portal.port
     local = service.external_local
 
@@ -106,9 +117,13 @@ def _members(portal: Portal) -> Iterator[str]:
                 yield f"LOAD-BALANCER-SOURCE-CIDR {at(ip)},{allowed}"
     if port.node_port:
         word = port.protocol.upper()
-        yield f"NODE-PORT-{word} {port.node_port}"
-        if local:
-            yield f"NODE-PORT-LOCAL-{word} {port.node_port}"
+        doors, ending = [str(port.node_port)], ""
+        if word == "SCTP":  # a bitmap of ports knows no SCTP
+            doors, ending = [f"{ip},sctp:{port.node_port}" for ip in node_ips], "-HASH"
+        for door in doors:
+            yield f"NODE-PORT-{word}{ending} {door}"
+            if local:
+                yield f"NODE-PORT-LOCAL-{word}{ending} {door}"
     for endpoint in portal.own:
         ip, _, number = endpoint.rpartition(":")
         ip = ip.strip("[]")
@@ -126,15 +141,18 @@ def _prefix(family: int) -> str:
 
 def tables(cluster: Cluster, node: str, *, family: int) -> Tables:
     """The rules, the same for whatever Services there are."""
-    del node
-    cidr = CLUSTER_CIDR if family == 4 else CLUSTER_CIDR6
+    pods = detector(cluster, node, family=family)
     prefix = _prefix(family)
 
     def match(name: str, fields: str) -> str:
         return f"-m set --match-set {_set(prefix + name)} {fields}"
 
-    pods = "" if cluster.masquerade_all else f"! -s {cidr} "
     cluster_ips = match("CLUSTER-IP", "dst,dst")
+    marked = cluster_ips
+    if not cluster.masquerade_all:
+        marked = pods.iptables(negated=True) + cluster_ips if pods else cluster_ips.replace(
+            "dst,dst", "src,dst"
+        )  # fmt: skip
     nat = [
         "-A PREROUTING -j KUBE-SERVICES",
         "-A OUTPUT -j KUBE-SERVICES",
@@ -143,19 +161,21 @@ def tables(cluster: Cluster, node: str, *, family: int) -> Tables:
         f"-A KUBE-LOAD-BALANCER {match('LOAD-BALANCER-LOCAL', 'dst,dst')} -j RETURN",
         "-A KUBE-LOAD-BALANCER -j KUBE-MARK-MASQ",
     ]
-    for protocol in ("tcp", "udp"):
-        name, head = f"NODE-PORT-{protocol.upper()}", f"-A KUBE-NODE-PORT -p {protocol}"
+    for protocol, ending, fields in (
+        ("tcp", "", "dst"), ("udp", "", "dst"), ("sctp", "-HASH", "dst,dst"),
+    ):  # fmt: skip
+        name, head = f"NODE-PORT-{protocol.upper()}{ending}", f"-A KUBE-NODE-PORT -p {protocol}"
         kept = name.replace("PORT-", "PORT-LOCAL-")
         nat += [
-            f"{head} {match(kept, 'dst')} -j RETURN",
-            f"{head} {match(name, 'dst')} -j KUBE-MARK-MASQ",
+            f"{head} {match(kept, fields)} -j RETURN",
+            f"{head} {match(name, fields)} -j KUBE-MARK-MASQ",
         ]
     external = match("EXTERNAL-IP", "dst,dst")
     if family == 4:
         nat.append("-A KUBE-SERVICES -s 127.0.0.0/8 -j RETURN")
     nat += [
         f"-A KUBE-SERVICES {match('LOAD-BALANCER', 'dst,dst')} -j KUBE-LOAD-BALANCER",
-        f"-A KUBE-SERVICES {pods}{cluster_ips} -j KUBE-MARK-MASQ",
+        f"-A KUBE-SERVICES {marked} -j KUBE-MARK-MASQ",
         f"-A KUBE-SERVICES {external} -j KUBE-MARK-MASQ",
         f"-A KUBE-SERVICES {external} -m physdev ! --physdev-is-in -m addrtype "
         "! --src-type LOCAL -j ACCEPT",

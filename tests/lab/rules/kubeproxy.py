@@ -8,7 +8,8 @@ from ipaddress import ip_address, ip_network
 
 from msgspec import Struct
 
-from tests.lab.topology import CLUSTER_CIDR, CLUSTER_CIDR6, Backend, Cluster, Service, ServicePort
+from tests.lab.rules.settings import Detector, detector, localhost_node_ports, node_port_ips
+from tests.lab.topology import Backend, Cluster, Service, ServicePort
 
 
 class Tables(Struct, frozen=True):
@@ -27,7 +28,7 @@ class Portal(Struct, frozen=True):
     service: Service
     port: ServicePort
     cluster_ip: str
-    cluster_cidr: str
+    pods: Detector
     width: int
     everywhere: tuple[str, ...]
     here: tuple[str, ...]
@@ -106,7 +107,7 @@ def _portal(
         service,
         port,
         service.cluster_ip if family == 4 else service.cluster_ip6,
-        CLUSTER_CIDR if family == 4 else CLUSTER_CIDR6,
+        detector(cluster, node, family=family),
         32 if family == 4 else 128,
         _endpoints(everywhere, port, family),
         _endpoints(here, port, family),
@@ -157,14 +158,32 @@ def tables(cluster: Cluster, node: str, *, family: int) -> Tables:
         chains += more
         nat += rules
         refusals += _refusals(portal, reject="icmp" if family == 4 else "icmp6")
-    nat.append(
-        '-A KUBE-SERVICES -m comment --comment "kubernetes service nodeports; NOTE: this must be '
-        'the last rule in this chain" -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS'
-    )
-    head = _FILTER_HEAD if family == 4 else tuple(r for r in _FILTER_HEAD if "127.0.0.0" not in r)
+    nat += _node_ports(cluster, node, family=family)
+    guarded = localhost_node_ports(cluster, node, family=family)
+    guarded = guarded or (family == 4 and cluster.settings.kubelet)
+    head = tuple(r for r in _FILTER_HEAD if guarded or "127.0.0.0" not in r)
     return Tables(
         (*_NAT_CHAINS, *dict.fromkeys(chains)), tuple(nat), _FILTER_CHAINS, (*head, *refusals)
     )
+
+
+def _node_ports(cluster: Cluster, node: str, *, family: int) -> list[str]:
+    """The end of KUBE-SERVICES: one rule for every address, or one for each that is listed."""
+    note = (
+        '-m comment --comment "kubernetes service nodeports; NOTE: this must be the last rule in '
+        'this chain"'
+    )
+    localhost = localhost_node_ports(cluster, node, family=family)
+    served = node_port_ips(cluster, node, family=family)
+    if served is None:
+        beside = "" if localhost else f"! -d {'127.0.0.0/8' if family == 4 else '::1/128'} "
+        jump = f"{note} -m addrtype --dst-type LOCAL {beside}-j KUBE-NODEPORTS"
+        return [f"-A KUBE-SERVICES {jump}"]
+    return [
+        f"-A KUBE-SERVICES {note} -d {ip} -j KUBE-NODEPORTS"
+        for ip in served
+        if localhost or not ip_address(ip).is_loopback
+    ]
 
 
 def _nat(portal: Portal) -> tuple[list[str], list[str]]:
@@ -177,8 +196,10 @@ def _nat(portal: Portal) -> tuple[list[str], list[str]]:
     if portal.internal:
         rules.append(f"-A KUBE-SERVICES {portal.to(portal.cluster_ip, 'cluster IP')} -j {entry}")
         own = portal.to(portal.cluster_ip, "cluster IP")
-        who = "" if portal.masquerade_all else f"! -s {portal.cluster_cidr} "
-        rules.append(f"-A {entry} {who}{own} -j KUBE-MARK-MASQ")
+        if portal.masquerade_all:
+            rules.append(f"-A {entry} {own} -j KUBE-MARK-MASQ")
+        elif portal.pods:
+            rules.append(f"-A {entry} {portal.pods.iptables(negated=True)}{own} -j KUBE-MARK-MASQ")
     rules += _choice(portal, portal.chain("SVC"), portal.everywhere)
     if portal.here and (service.internal_local or service.external_local):
         chains.append(portal.chain("SVL"))
@@ -252,9 +273,12 @@ def _outside_chain(portal: Portal) -> list[str]:
         comment = f'-m comment --comment "masquerade traffic for {portal.name} {where}"'
         return [f"-A {external} {comment} -j KUBE-MARK-MASQ", f"-A {external} -j {cluster}"]
     local = "-m addrtype --src-type LOCAL"
+    pods = [
+        f'-A {external} {portal.pods.iptables()}-m comment --comment "pod traffic for '
+        f'{portal.name} {where}" -j {cluster}'
+    ]
     rules = [
-        f'-A {external} -s {portal.cluster_cidr} -m comment --comment "pod traffic for '
-        f'{portal.name} {where}" -j {cluster}',
+        *(pods if portal.pods else ()),
         f'-A {external} -m comment --comment "masquerade LOCAL traffic for {portal.name} {where}" '
         f"{local} -j KUBE-MARK-MASQ",
         f'-A {external} -m comment --comment "route LOCAL traffic for {portal.name} {where}" '

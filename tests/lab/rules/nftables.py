@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable
 
 from tests.lab.rules.kubeproxy import Portal, allowed_sources, portals
+from tests.lab.rules.settings import LOOPBACK, detector, node_port_ips
 from tests.lab.topology import SERVICE_CIDR, SERVICE_CIDR6, Cluster, Service, ServicePort
 
 _MARK = "0x4000"
@@ -24,20 +25,25 @@ class _Table:
         self.node = cluster.node(node)
         self.ip = "ip" if family == 4 else "ip6"
         self.kind = "ipv4_addr" if family == 4 else "ipv6_addr"
-        self.own = self.node.ip if family == 4 else self.node.ip6
+        self.served = node_port_ips(cluster, node, family=family)
+        self.pods = detector(cluster, node, family=family)
+        self.own_ports = f"{self.ip} daddr @nodeport-ips "
+        self.not_loopback = f"{self.ip} daddr != {'127.0.0.0/8' if family == 4 else '::1'} "
         self.services = SERVICE_CIDR if family == 4 else SERVICE_CIDR6
         self.by_chains = cluster.proxy == "nftables-chains"
         self.masquerade_all = cluster.masquerade_all
+        self.marks = "jump mark-for-masquerade" if self.by_chains else _SETS_MARK
         self.chains: dict[str, list[str]] = {}
         self.elements: dict[str, list[str]] = {name: [] for name in _MAPS}
         self.affinity: list[str] = []
-        self.cidr = ""
 
     def add(self, portal: Portal) -> None:
         """One port of one Service."""
-        self.cidr = portal.cluster_cidr
         self.elements["cluster-ips"].append(portal.cluster_ip)
         self._entries(portal)
+        if portal.service.source_ranges and portal.addresses(portal.service.load_balancer_ips):
+            ranges = ", ".join(allowed_sources(portal))
+            self.chains[_named("firewall", portal)] = [f"{self.ip} saddr != {{ {ranges} }} drop"]
         if not portal.known:
             return
         for prefix, endpoints in (("service", portal.everywhere), ("local", portal.here)):
@@ -47,10 +53,6 @@ class _Table:
                 self.chains[_named(prefix, portal)] = self._choice(portal, prefix, endpoints)
         if _is_public(portal):
             self.chains[_named("external", portal)] = self._external(portal)
-            if portal.service.source_ranges and portal.addresses(portal.service.load_balancer_ips):
-                ranges = ", ".join(allowed_sources(portal))
-                rule = f"{self.ip} saddr != {{ {ranges} }} drop"
-                self.chains[_named("firewall", portal)] = [rule]
         for endpoint in () if self.by_chains else portal.own:
             address, _, port = endpoint.rpartition(":")
             address = address.strip("[]")
@@ -71,9 +73,9 @@ class _Table:
             key = f"{address} . {port.protocol} . {port.port}"
             if portal.known:
                 self.elements["service-ips"].append(f"{key} : goto {external}")
-                if service.source_ranges and address in service.load_balancer_ips:
-                    wall = _named("firewall", portal)
-                    self.elements["firewall-ips"].append(f"{key} : goto {wall}")
+            if service.source_ranges and address in service.load_balancer_ips:
+                wall = _named("firewall", portal)
+                self.elements["firewall-ips"].append(f"{key} : goto {wall}")
             if not portal.external:
                 self.elements["no-endpoint-services"].append(f"{key} : {refusal}")
         if port.node_port:
@@ -87,9 +89,8 @@ class _Table:
         rules, protocol = [], portal.port.protocol
         inside = "local" if portal.service.internal_local else "service"
         if self.by_chains and prefix == inside:
-            who = "" if self.masquerade_all else f"{self.ip} saddr != {self.cidr} "
-            to = f"{self.ip} daddr {portal.cluster_ip} {protocol} dport {portal.port.port}"
-            rules.append(f"{to} {who}{_SETS_MARK}")
+            to = f"{self.ip} daddr {portal.cluster_ip} "
+            rules += self._marks(to)
         if not (self.by_chains or portal.service.affinity):
             pairs = ", ".join(
                 f"{n} : {e.rpartition(':')[0].strip('[]')} . {e.rpartition(':')[2]}"
@@ -113,7 +114,7 @@ class _Table:
         rules, protocol = [], portal.port.protocol
         if self.by_chains:
             address = endpoint.rpartition(":")[0].strip("[]")
-            rules.append(f"{self.ip} saddr {address} {_SETS_MARK}")
+            rules.append(f"{self.ip} saddr {address} {self.marks}")
         if portal.service.affinity:
             known = _named("affinity", portal, endpoint)
             self.affinity.append(
@@ -126,11 +127,12 @@ class _Table:
     def _external(self, portal: Portal) -> list[str]:
         cluster = _named("service", portal)
         if not portal.service.external_local:
-            rules = [_SETS_MARK]
+            rules = [self.marks]
             return [*rules, f"goto {cluster}"] if portal.everywhere else rules
+        pods = [f"{self.pods.nft()}goto {cluster}"]
         rules = [
-            f"{self.ip} saddr {self.cidr} goto {cluster}",
-            f"fib saddr type local {_SETS_MARK}",
+            *(pods if self.pods else ()),
+            f"fib saddr type local {self.marks}",
             f"fib saddr type local goto {cluster}",
         ]
         return [*rules, f"goto {_named('local', portal)}"] if portal.here else rules
@@ -138,9 +140,12 @@ class _Table:
     def text(self) -> str:
         """What `nft -f` reads."""
         lines = [f"table {self.ip} kube-proxy {{"]
-        self.elements["nodeport-ips"].append(self.own)
+        served = (ip for ip in self.served or () if ip not in (LOOPBACK, "::1"))
+        self.elements["nodeport-ips"] += served
+        left_out = {"hairpin-connections"} if self.by_chains else set()
+        left_out |= {"nodeport-ips"} if self.served is None else set()
         for name, (word, key) in _MAPS.items():
-            if name == "hairpin-connections" and self.by_chains:
+            if name in left_out:
                 continue
             kind = key.replace("ADDR", self.kind)
             lines.append(f"{word} {name} {{ type {kind};")
@@ -153,31 +158,32 @@ class _Table:
             lines += [f"chain {name} {{", *rules, "}"]
         return "\n".join([*lines, "}"]) + "\n"
 
+    def _marks(self, to: str) -> list[str]:
+        """What marks packets to a ClusterIP."""
+        if self.masquerade_all:
+            return [f"{to}{self.marks}"]
+        return [f"{to}{self.pods.nft(negated=True)}{self.marks}"] if self.pods else []
+
     def _head(self) -> Iterable[tuple[str, list[str]]]:
         ip, new = self.ip, "ct state new jump"
         key = f"{ip} daddr . meta l4proto . th dport vmap"
-        who = "" if self.masquerade_all else f"{ip} saddr != {self.cidr} "
-        marks = [f"{ip} daddr @cluster-ips {who}{_SETS_MARK}"]
-        hairpins = [
-            f"ct status dnat {ip} saddr . {ip} daddr . meta l4proto . th dport "
-            "@hairpin-connections masquerade fully-random"
-        ]
-        if self.by_chains or not self.cidr:
-            marks = []
-        if self.by_chains:
-            hairpins = []
+        ports = "meta l4proto . th dport vmap"
+        every = self.served is None
+        own = f"fib daddr type local {self.not_loopback}" if every else self.own_ports
+        refused = self.not_loopback if every else self.own_ports
+        marks = [] if self.by_chains else self._marks(f"{ip} daddr @cluster-ips ")
         hook = "type {} hook {} priority {};".format
+        if self.by_chains:
+            yield "mark-for-masquerade", [_SETS_MARK]
         yield "reject-chain", ["reject"]
         yield "firewall-check", [f"{key} @firewall-ips"]
         yield "service-endpoints-check", [f"{key} @no-endpoint-services"]
-        ports = f"{ip} daddr @nodeport-ips meta l4proto . th dport vmap"
-        yield "nodeport-endpoints-check", [f"{ports} @no-endpoint-nodeports"]
+        yield "nodeport-endpoints-check", [f"{refused}{ports} @no-endpoint-nodeports"]
         yield "cluster-ips-check", [
             f"{ip} daddr @cluster-ips reject", f"{ip} daddr {self.services} drop",
         ]  # fmt: skip
-        yield "services", [*marks, f"{key} @service-ips", f"{ports} @service-nodeports"]
-        masquerade = f"meta mark set meta mark xor {_MARK} masquerade fully-random"
-        yield "masquerading", [f"meta mark & {_MARK} != 0 {masquerade}", *hairpins]
+        yield "services", [*marks, f"{key} @service-ips", f"{own}{ports} @service-nodeports"]
+        yield "masquerading", self._masquerading()
         for side, at in (("prerouting", "dstnat - 10"), ("output", "-110")):
             before = [hook("filter", side, at), f"{new} firewall-check"]
             yield f"filter-{side}-pre-dnat", before
@@ -193,6 +199,16 @@ class _Table:
         yield "nat-prerouting", [hook("nat", "prerouting", "dstnat"), "jump services"]
         yield "nat-output", [hook("nat", "output", -100), "jump services"]
         yield "nat-postrouting", [hook("nat", "postrouting", "srcnat"), "jump masquerading"]
+
+    def _masquerading(self) -> list[str]:
+        ip, cleared = self.ip, f"meta mark set meta mark xor {_MARK}"
+        if self.by_chains:
+            return [f"meta mark & {_MARK} == 0 return", cleared, "masquerade fully-random"]
+        return [
+            f"meta mark & {_MARK} != 0 {cleared} masquerade fully-random",
+            f"ct status dnat {ip} saddr . {ip} daddr . meta l4proto . th dport "
+            "@hairpin-connections masquerade fully-random",
+        ]
 
 
 _TO = "ADDR . inet_proto . inet_service"
