@@ -17,6 +17,7 @@ RUN apt-get update \
         nftables \
         util-linux \
         wget \
+        wireguard-tools \
     && rm -rf /var/lib/apt/lists/*
 CMD ["sh", "-c", "while :; do sleep 3600; done"]
 

@@ -34,9 +34,9 @@ NO_EVIDENCE = (
         "(nf_defrag); what drops them lies between the nodes, of which nothing is collected",
     ),
     (
-        "wireguard-peer-missing",
-        "peers and their allowed-ips are shown by `wg` alone, which few images have; a packet into "
-        "such a device is `unknown`, and the step says so",
+        "wireguard preshared keys that differ",
+        "they are secrets, and never read; of two nodes that never completed a handshake the "
+        "answer is `unknown` for it",
     ),
 )  # fmt: skip
 """Causes for which there is nothing in a snapshot."""
@@ -221,7 +221,18 @@ LIMITS = (
     "is about the first.\n"
     "- **VLANs** in bridges that filter them are followed where frames come in and go out without "
     "a tag; whoever takes a tag off at the other end of a port is not looked for.\n"
-    "- **Bonds' and VRFs' own rules, WireGuard, Geneve, IPv6 tunnels "
+    "- **WireGuard** is followed by what `wg` shows, which the collector's image must have: "
+    "peers by allowed addresses, endpoints, keys, marks. Keys that are secret are never read: that "
+    "preshared keys agree is taken from both ends having completed a handshake; until they have, "
+    "the answer is unknown. So it is where a peer was not collected, where a device's socket is in "
+    "another network namespace, where tunnel packets go through their own device again, where an "
+    "answer comes another way than by the tunnel, and of WireGuard in a program (a `tun` device). "
+    "Endpoints are as they were when they were read, and a peer that speaks later changes them. "
+    "A first packet leaves from the address that the route prefers, though a peer may have called "
+    "another one; the handshake's own messages, which differ in size and DSCP, are taken "
+    "to pass where data does. Of flannel's backend peers, keys, allowed addresses and endpoints "
+    "are compared with what the nodes announce; of Calico's WireGuard nothing is.\n"
+    "- **Bonds' and VRFs' own rules, Geneve, IPv6 tunnels "
     "and multicast** are not modelled.\n"
     "- **Names** are read by what kubelet would give the pod (dnsPolicy, dnsConfig, the cluster's "
     "DNS), not by the pod's own /etc/resolv.conf; that of a node is not known. CoreDNS is taken to "
@@ -242,7 +253,7 @@ LIMITS = (
     "reaches itself by a Service is taken to be allowed, which not every enforcer does.\n"
     "- **Calico** is walked as its nodes have it. BGP itself is not seen: routes tell what it "
     "brought, and routers named as BGPPeers are taken to know the blocks of pools without "
-    "tunnels. WireGuard between nodes, VPP and the eBPF data plane are recognised and not walked. "
+    "tunnels. VPP and the eBPF data plane are recognised and not walked. "
     "Declared and enforced policy are compared for the connection asked about, and on the nodes "
     "it met for up to some 300 connections of their pods with one pod of each kind elsewhere; "
     "where another program than iptables or nftables enforces, only what is declared is told, "

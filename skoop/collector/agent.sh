@@ -4,10 +4,10 @@
 #   agent.sh [--host PATH] [--pod NS/NAME=UID]... [--netns NS/NAME=PATH]... [--pod-logs FOLDER]
 #            [--conntrack-limit N] [--pack]
 #
-# Needs sh, iproute2 and iptables; uses nft, ipset, conntrack, ss, bridge, tc and nsenter where they
-# exist. Changes nothing. May be piped into `sh -s -- ARGS`: it never reads its own file, and needs
-# no end of its input. --pod-logs names kubelet's folder of logs, whose entries NAMESPACE_POD_UID
-# stand for all pods of the node when no API server can be asked.
+# Needs sh, iproute2 and iptables; uses nft, ipset, conntrack, ss, bridge, tc, wg and nsenter where
+# they exist. Changes nothing. May be piped into `sh -s -- ARGS`: it never reads its own file, and
+# needs no end of its input. --pod-logs names kubelet's folder of logs, whose entries
+# NAMESPACE_POD_UID stand for all pods of the node when no API server can be asked.
 #
 # With --pack the output is a line "skoop-pack gzip", "skoop-pack cksum" or "skoop-pack plain", then
 # what follows below: as gzip, which carries length and checksum; or with a last line
@@ -128,6 +128,13 @@ sysctls() {
     mark "rc 0"
 }
 
+# Each of these words alone: other forms of wg print private and preshared keys.
+wireguard() {
+    for WORD in public-key listen-port fwmark endpoints allowed-ips latest-handshakes; do
+        either wg show all $WORD
+    done
+}
+
 # Legacy tables exist only where the kernel names them. $1 file, $2 command ("" for none).
 legacy() {
     file "$1"
@@ -213,6 +220,7 @@ collect() {
         ""|*\"bridge\"*|*\"vxlan\"*) either bridge -j fdb; either bridge -j -d link ;;
     esac
     case $LINKS in *\"vlan_filtering\":1*) either bridge -j vlan ;; esac
+    case $LINKS in *\"wireguard\"*) wireguard ;; esac
     case $1 in
         host) run "$IP" -4 route show table all
             # With their age: which of them a full table may throw out.

@@ -43,7 +43,7 @@ def _link(trace: Trace, here: Hop, there: Hop) -> PathLink:
         medium = "cloud"
     if inner is None:
         return PathLink(here.node, there.node, medium, here.oif, there.iif, packet, trace.direction)
-    kind = "vxlan" if packet.vni >= 0 else "ipip"
+    kind = "vxlan" if packet.vni >= 0 else "wireguard" if packet.seal else "ipip"
     return PathLink(
         here.node, there.node, kind, here.oif, there.iif, inner, trace.direction, packet
     )

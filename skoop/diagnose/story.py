@@ -128,12 +128,15 @@ def fresh(branch: Branch) -> Branch:
     """The branch for the next packet: same history, no hops yet."""
     return Branch(
         weight=branch.weight, guesses=branch.guesses, opened=branch.opened, chosen=branch.chosen,
-        crossings=branch.crossings, doubts=branch.doubts, notes=branch.notes,
+        heard=branch.heard, crossings=branch.crossings, doubts=branch.doubts, notes=branch.notes,
     )  # fmt: skip
 
 
 def row_of(story: Story, result: Result, disposition: Disposition, *blockers: Blocker) -> Row:
     """The end of a story."""
+    unheard = _unheard(story) if result is Result.OK else None
+    if unheard is not None:
+        return row_of(story, Result.UNKNOWN, unheard.stop.disposition, unheard)
     return Row(
         weight=story.branch.weight,
         guesses=story.branch.guesses,
@@ -147,6 +150,24 @@ def row_of(story: Story, result: Result, disposition: Disposition, *blockers: Bl
         doubts=story.branch.doubts,
         notes=story.branch.notes,
     )
+
+
+def _unheard(story: Story) -> Blocker | None:
+    """Whoever was spoken to by WireGuard must have been heard by it, too: of the handshake's answer
+    only what the conversation's own meets is followed."""
+    heard = story.branch.heard
+    pairs = {(each.key, peer) for (_, _, peer), each in heard.items()}
+    for (node, device, peer), each in heard.items():
+        if (peer, each.key) not in pairs:
+            stop = Stop(
+                disposition=Disposition.INSUFFICIENT_INFO,
+                reason=Reason.NOT_MODELLED,
+                detail="the answer does not come by WireGuard: its handshake was not followed",
+                device=device,
+            )
+            packet = story.traces[-1].hops[-1].packet_out
+            return Blocker(node, stop, Direction.RETURN, Leg.ANSWER, packet)
+    return None
 
 
 def gone(story: Story, end: Left) -> Row:

@@ -55,8 +55,8 @@ class VxlanPortMismatch(Finding):
 class UnderlayPortBlocked(Finding):
     """A firewall between the nodes stops the tunnel's packets.
 
-    What it means: The outer UDP packet (port 8472 or 4789) is dropped or rejected, by a rule on
-    one of the two nodes or by what lies between.
+    What it means: The outer UDP packet (VXLAN's port 8472 or 4789, WireGuard's 51820) is dropped
+    or rejected, by a rule on one of the two nodes or by what lies between.
     Why it matters: No pod reaches a pod of the other node, while the nodes reach each other.
     How to fix: Allow the port between all nodes.
         iptables -I INPUT -p udp --dport 8472 -s NODE_CIDR -j ACCEPT
@@ -169,14 +169,50 @@ class IpipProtoBlocked(Finding):
 class WireguardPeerMissing(Finding):
     """The WireGuard device has no peer for the destination.
 
-    What it means: No peer's allowed-ips contain the address.
-    Why it matters: The kernel refuses to send (ENOKEY), and drops what arrives from there.
+    What it means: No peer's allowed-ips contain the address, or not those of the peer that a packet
+    from there comes from.
+    Why it matters: The kernel refuses to send (ENOKEY) and tells the sender that the host is
+    unreachable; what arrives from there it drops without a word.
     How to fix: Restart the CNI's agent on both nodes, so that keys are announced again.
-        wg show
+        wg show all allowed-ips
     """
 
     code = "OVL011"
     name = "wireguard-peer-missing"
+    level = Level.FATAL
+
+
+class WireguardKeyMismatch(Finding):
+    """Two WireGuard devices do not know each other's public key.
+
+    What it means: What the sender has as its peer's key is not the key of the device that gets its
+    packets, or that device has no peer with the sender's key.
+    Why it matters: The handshake is never completed, and the sender's packets wait for it and are
+    lost without a word.
+    How to fix: Restart the CNI's agent on both nodes, so that keys are announced again.
+        wg show all public-key; wg show all allowed-ips
+        kubectl get node NODE -o yaml | grep backend-data
+    """
+
+    code = "OVL012"
+    name = "wireguard-key-mismatch"
+    level = Level.FATAL
+
+
+class WireguardEndpointWrong(Finding):
+    """A WireGuard peer is looked for where it is not.
+
+    What it means: The device has no endpoint for its peer, or one that is not the address and port
+    at which the peer listens.
+    Why it matters: Without one the kernel refuses to send and tells the sender that the host is
+    unreachable; with a wrong one the packets get to nobody. Either lasts until the peer calls.
+    How to fix: Set it, or restart the CNI's agent on the sending node.
+        wg show all endpoints; wg show all listen-port
+        wg set flannel-wg peer KEY endpoint NODE_IP:51820
+    """
+
+    code = "OVL013"
+    name = "wireguard-endpoint-wrong"
     level = Level.FATAL
 
 
@@ -192,4 +228,6 @@ FINDINGS: tuple[type[Finding], ...] = (
     TunnelDown,
     IpipProtoBlocked,
     WireguardPeerMissing,
+    WireguardKeyMismatch,
+    WireguardEndpointWrong,
 )

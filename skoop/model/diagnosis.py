@@ -58,7 +58,7 @@ class PathNode(Struct, frozen=True):
 
 class PathLink(Struct, frozen=True):
     """A packet going from one path node to the next. `type` is the medium ("veth", "bridge",
-    "vxlan", "ipip", "underlay", "cloud"); `encap` the outer packet of a tunnel."""
+    "vxlan", "ipip", "wireguard", "underlay", "cloud"); `encap` the outer packet of a tunnel."""
 
     source: str
     target: str

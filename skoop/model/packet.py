@@ -52,6 +52,15 @@ class Icmp(Struct, frozen=True):
 NO_ICMP = Icmp()
 
 
+class Seal(Struct, frozen=True):
+    """Who encrypted a WireGuard packet and for whom, by their public keys. `met` tells whether the
+    sender ever completed a handshake with the receiver, None when that is not known."""
+
+    sender: str
+    receiver: str
+    met: bool | None = None
+
+
 class Packet(Struct, frozen=True, kw_only=True):
     """One IP packet in flight.
 
@@ -59,10 +68,11 @@ class Packet(Struct, frozen=True, kw_only=True):
     `EPHEMERAL` or `ANY_PORT`; they are 0 for protocols without ports. `mark` is the skb mark: it
     belongs to the namespace the packet is in, not to the wire. An ICMP error quotes the packet it
     is about in `quoted`; a tunnel packet carries the inner one in `inner` (`vni` is -1 unless VXLAN
-    carries it), and the inner frame's source and destination addresses in `inner_macs`. `gso` marks
-    a burst of TCP segments that virtual devices pass on whole: their MTU only counts where the
-    kernel routes. `fragment` is the size in bytes of the largest fragment that a datagram travels
-    in, 0 when it is whole. `mss` is the segment size that a rule wrote into a SYN, 0 for none.
+    carries it, `seal` None unless WireGuard does), and the inner frame's source and destination
+    addresses in `inner_macs`. `gso` marks a burst of TCP segments that virtual devices pass on
+    whole: their MTU only counts where the kernel routes. `fragment` is the size in bytes of the
+    largest fragment that a datagram travels in, 0 when it is whole. `mss` is the segment size that
+    a rule wrote into a SYN, 0 for none.
     """
 
     family: Family
@@ -82,6 +92,7 @@ class Packet(Struct, frozen=True, kw_only=True):
     inner: Packet | None = None
     inner_macs: tuple[str, str] = ("", "")
     vni: int = -1
+    seal: Seal | None = None
     gso: bool = False
     fragment: int = 0
     mss: int = 0

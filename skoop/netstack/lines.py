@@ -11,7 +11,7 @@ from collections.abc import Container
 
 from msgspec.structs import replace
 
-from skoop.model.address import Family, Prefix, format_ip
+from skoop.model.address import Family, Prefix, format_ip, with_port
 from skoop.netstack.state import (
     Address,
     FdbEntry,
@@ -20,6 +20,7 @@ from skoop.netstack.state import (
     PolicyRule,
     Route,
     RouteType,
+    WireguardPeer,
 )
 
 _MAIN = ("main", "254")
@@ -206,3 +207,13 @@ def address_line(address: Address) -> str:
     """As `ip addr add` takes it: "10.244.1.1/24 dev cni0"."""
     value = format_ip(address.family, address.value)
     return f"{value}/{address.prefix.length} dev {address.device}"
+
+
+def wireguard_line(peer: WireguardPeer) -> str:
+    """ "peer KEY endpoint 172.30.0.2:51820 allowed ips 10.244.2.0/24"."""
+    allowed = ", ".join(map(str, peer.allowed)) or "(none)"
+    end = "(none)"
+    if peer.endpoint is not None:
+        family, address, port = peer.endpoint
+        end = with_port(format_ip(family, address), port)
+    return f"peer {peer.key} endpoint {end} allowed ips {allowed}"

@@ -48,6 +48,26 @@ class IpTunnel(Struct, frozen=True):
     external: bool = False
 
 
+class WireguardPeer(Struct, frozen=True):
+    """A peer of a WireGuard device, by its public key. `endpoint` is None while none is known,
+    `allowed` what may come from it and is sent to it. `met` tells whether a handshake with it was
+    ever completed, None when that was not collected."""
+
+    key: str
+    endpoint: tuple[Family, int, int] | None = None
+    allowed: tuple[Prefix, ...] = ()
+    met: bool | None = None
+
+
+class Wireguard(Struct, frozen=True):
+    """A WireGuard device, as `wg show` tells it. `key` is its public key, "" while it has none."""
+
+    key: str
+    port: int
+    fwmark: int = 0
+    peers: tuple[WireguardPeer, ...] = ()
+
+
 class BridgeSettings(Struct, frozen=True):
     """A bridge's own settings."""
 
@@ -131,7 +151,7 @@ class Link(Struct, frozen=True, kw_only=True):
     namespace; -2: one that has no id here). `master` is the name of the bridge, bond or VRF it
     belongs to. `arp` is false under IFF_NOARP.
     `tc` tells what traffic control may do to packets, `vlans` what it carries in a bridge that
-    filters VLANs.
+    filters VLANs. `wireguard` is None on a WireGuard device that was not read.
     """
 
     index: int
@@ -149,6 +169,7 @@ class Link(Struct, frozen=True, kw_only=True):
     peer_nsid: int = -1
     vxlan: Vxlan | None = None
     tunnel: IpTunnel | None = None
+    wireguard: Wireguard | None = None
     bridge: BridgeSettings | None = None
     port: BridgePort | None = None
     tc: TrafficControl = UNSHAPED

@@ -116,6 +116,36 @@ def test_what_it_says_is_what_was_built(shell: tuple[str, ...]) -> None:
     assert {"net.ipv4.conf.eth0.forwarding", "net.ipv4.ip_forward"} <= set(pod.sysctls)
 
 
+WG_WORDS = ("public-key", "listen-port", "fwmark", "endpoints", "allowed-ips", "latest-handshakes")
+"""All that is asked of wg: every other word of `wg show`, and `wg showconf`, can print secrets."""
+
+
+@pytest.mark.usefixtures("lab")
+def test_a_wireguard_device_is_asked_for_no_secret(shell: tuple[str, ...], tmp_path: Path) -> None:
+    """The kernel here may have no such device: ip calls the bridge one."""
+    asked = tmp_path / "asked"
+    for name, text in {
+        "ip": 'exec /sbin/ip "$@" | sed \'s/"bridge"/"wireguard"/g\'',
+        "wg": f'echo "$*" >>{asked}; printf "br.0\\toff\\n"',
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run(
+        [*shell, "-s", "--", "--host", f"/run/netns/{HOST}", "--netns", f"t/p=/run/netns/{POD}"],
+        input=agent_script().encode(),
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+    )
+    host, pod = parse_agent_output(done.stdout, "k1", "agent").namespaces
+    commands = [f"wg show all {word}" for word in WG_WORDS]
+    assert [name for name in host.outputs if name.startswith("wg")] == commands
+    assert asked.read_text().split("\n")[:-1] == [each.removeprefix("wg ") for each in commands]
+    assert host.outputs["wg show all fwmark"].stdout == "br.0\toff\n"
+    assert not [name for name in pod.outputs if name.startswith("wg")]
+    assert agent_script().count(" wg ") == 3  # its one call, and two comments
+
+
 @pytest.mark.usefixtures("lab")
 def test_a_network_namespace_that_goes_away_is_a_note() -> None:
     with pytest.raises(UsageError, match="no such"):

@@ -37,6 +37,7 @@ PACKAGES = {
     "head": "coreutils",
     "timeout": "coreutils",
     "wget": "wget",
+    "wg": "wireguard-tools",
 }
 # Debian policy 3.8: in every image.
 ESSENTIAL = {"gzip", "coreutils", "util-linux", "dash", "grep"}

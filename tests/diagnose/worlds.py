@@ -29,6 +29,8 @@ from skoop.netstack.state import (
     Namespace,
     Route,
     Vxlan,
+    Wireguard,
+    WireguardPeer,
 )
 from skoop.netstack.walk.events import Reason
 from tests.netstack.builders import (
@@ -43,11 +45,27 @@ from tests.netstack.builders import (
 )
 
 SOCKETS = tuple(listen(text) for text in ("tcp *:80", "udp *:53"))
-_TUNNEL_MTU = {"vxlan": 1450, "ipip": 1480, "host-gw": 1500}
+_TUNNEL_MTU = {"vxlan": 1450, "ipip": 1480, "host-gw": 1500, "wireguard": 1420}
 
 
 def vtep(node: int) -> str:
     return f"02:00:00:00:ee:{node:02x}"
+
+
+def wg_key(node: int) -> str:
+    return f"k{node}" + 41 * "A" + "="
+
+
+def wireguard(node: int, **fields: Any) -> Wireguard:
+    """A node's device; `fields` are of its one peer, the other node."""
+    other = 3 - node
+    peer = WireguardPeer(
+        wg_key(other),
+        (*parse_ip(f"172.30.0.{other}"), 51820),
+        (parse_prefix(f"10.244.{other}.0/24"),),
+        met=True,
+    )
+    return Wireguard(wg_key(node), 51820, peers=(replace(peer, **fields),))
 
 
 def pod_mac(node: int, number: int) -> str:
@@ -79,7 +97,7 @@ def host(node: int, backend: str, *, mtu: int = 1500) -> Namespace:
     links = [replace(one, mtu=mtu) if one.kind == "veth" else one for one in links]
     addresses = [f"172.30.0.{node}/24 eth0", f"10.244.{node}.1/24 cni0", f"fd44:{node}::1/64 cni0"]
     routes = ["default via 172.30.0.254 dev eth0"]
-    neighbours, fdb = [], []
+    neighbours, fdb, sockets = [], [], SOCKETS
     local = parse_ip(f"172.30.0.{node}")
     if backend == "vxlan":
         device = Vxlan(1, 8472, local, underlay="eth0", learning=False)
@@ -98,6 +116,14 @@ def host(node: int, backend: str, *, mtu: int = 1500) -> Namespace:
         )  # fmt: skip
         addresses.append(f"10.244.{node}.0/32 tunl0")
         routes.append(f"10.244.{other}.0/24 via 172.30.0.{other} dev tunl0 onlink")
+    if backend == "wireguard":
+        links.append(
+            link("flannel-wg", 4, kind="wireguard", mac="", mtu=1420, arp=False,
+                 wireguard=wireguard(node))
+        )  # fmt: skip
+        addresses.append(f"10.244.{node}.0/32 flannel-wg")
+        routes.append("10.244.0.0/16 dev flannel-wg")
+        sockets = (*SOCKETS, listen("udp 0.0.0.0:51820"), listen("udp [::]:51820"))
     if backend == "host-gw":
         routes.append(f"10.244.{other}.0/24 via 172.30.0.{other} dev eth0")
     return namespace(
@@ -109,7 +135,7 @@ def host(node: int, backend: str, *, mtu: int = 1500) -> Namespace:
         routes=routes,
         neighbours=tuple(neighbours),
         fdb=tuple(fdb),
-        sockets=SOCKETS,
+        sockets=sockets,
     )
 
 

@@ -97,6 +97,28 @@ def test_files_alone_are_enough(tmp_path: Path) -> None:
     assert "netns.json is missing" in document.notes[0]
 
 
+def test_a_wireguard_device_in_files(tmp_path: Path) -> None:
+    """What `wg show all WORD` printed, in files of that name."""
+    key = 43 * "k" + "="
+    link = '{"ifindex":4,"ifname":"wg0","flags":["UP"],"linkinfo":{"info_kind":"wireguard"}}'
+    texts = {
+        "ip_-j_-d_link": f"[{link}]",
+        "wg_show_all_public-key": f"wg0\t{key}\n",
+        "wg_show_all_listen-port": "wg0\t51820\n",
+        "wg_show_all_fwmark": "wg0\toff\n",
+        "wg_show_all_endpoints": f"wg0\t{key}\t10.0.0.2:51820\n",
+        "wg_show_all_allowed-ips": f"wg0\t{key}\t10.244.2.0/24\n",
+    }
+    host = tmp_path / "nodes" / "k1" / "host"
+    host.mkdir(parents=True)
+    for name, text in texts.items():
+        (host / name).write_text(text)
+    (found,) = namespaces(from_raw(tmp_path).nodes["k1"], cache=ReadCache())
+    device = found.links[0].wireguard
+    assert device is not None
+    assert (device.port, [peer.met for peer in device.peers]) == (51820, [None])
+
+
 def test_return_codes_and_messages(tmp_path: Path) -> None:
     commands = {
         "nft -j list ruleset": {"rc": 127, "stderr": "not found"},

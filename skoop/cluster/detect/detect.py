@@ -88,7 +88,7 @@ def _unwalked(cni: Fact[Cni], calico: Fact[CalicoConfig]) -> Iterator[NotChecked
         why = "its programs forward packets, serve Services and enforce policies; not followed"
         yield NotChecked("Calico's eBPF data plane", why)
     if calico.value.felix.wireguard:
-        why = "what goes through the tunnel between nodes is not followed"
+        why = "the tunnel between nodes is followed, and not compared with what it should be"
         yield NotChecked("Calico's WireGuard", why)
 
 

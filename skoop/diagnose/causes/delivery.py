@@ -43,6 +43,8 @@ def no_listener(setting: Setting) -> Suspicion:
 
 def _no_tunnel(setting: Setting, packet: Packet) -> Suspicion:
     """A tunnel packet that no device of the receiver takes."""
+    if packet.seal is not None:
+        return _no_wireguard(setting, packet)
     links = [link for link in setting.stack.namespace.links if link.vxlan or link.tunnel]
     shown = tuple(
         Evidence(f"link {link.name} on {setting.blocker.node}", _ends(link)) for link in links
@@ -59,6 +61,22 @@ def _no_tunnel(setting: Setting, packet: Packet) -> Suspicion:
         message += f"but its devices use {', '.join(map(str, ports)) or 'none'}"
     fix = "give both ends one port in the CNI's configuration, and restart its agents"
     return setting.suspect(overlay.VxlanPortMismatch, message, fix=fix, evidence=shown)
+
+
+def _no_wireguard(setting: Setting, packet: Packet) -> Suspicion:
+    """Nothing listens where the sender takes its peer to be."""
+    ports = {
+        link.name: link.wireguard.port
+        for link in setting.stack.tunnel_devices("wireguard")
+        if link.wireguard and link.up
+    }
+    listed = ", ".join(f"{name} at {port}" for name, port in ports.items()) or "none"
+    message = (
+        f"WireGuard packets come to {setting.place} at UDP port {packet.dport}, where nothing "
+        f"listens; its devices that are up: {listed}"
+    )
+    evidence = (Evidence(f"wg show all listen-port on {setting.blocker.node}", listed),)
+    return setting.suspect(overlay.WireguardEndpointWrong, message, evidence=evidence)
 
 
 def _ends(link: Link) -> str:

@@ -38,7 +38,7 @@ def link_down(setting: Setting) -> Suspicion:
     fix = f"ip link set {stop.device} up"
     if link is not None and link.kind == "bridge":
         return setting.suspect(bridge.BridgeDown, message, fix=fix)
-    if link is not None and (link.vxlan or link.tunnel):
+    if link is not None and (link.vxlan or link.tunnel or link.kind == "wireguard"):
         return setting.suspect(overlay.TunnelDown, message, fix=fix)
     if link is not None and setting.cluster.world.is_underlay(setting.stack, link):
         return setting.suspect(host.NodeNicDown, message, fix=fix)
@@ -165,6 +165,31 @@ def fdb_missing(setting: Setting) -> Suspicion:
     message = f"On {setting.place}, {stop.detail}"
     fix = f"bridge fdb append MAC dev {stop.device} dst NODE-IP self permanent"
     return setting.suspect(overlay.FdbMissing, message, fix=fix)
+
+
+def wireguard_peer(setting: Setting) -> Suspicion:
+    """Reason.WIREGUARD_PEER: nobody may have what a device sends, or nobody it comes from."""
+    stop = setting.blocker.stop
+    message = f"On {setting.place}, {stop.detail}"
+    fix = f"wg set {stop.device} peer KEY allowed-ips NETWORKS   # all that the peer is to have"
+    return setting.suspect(overlay.WireguardPeerMissing, message, fix=fix)
+
+
+def wireguard_endpoint(setting: Setting) -> Suspicion:
+    """Reason.WIREGUARD_ENDPOINT: the peer has told its address neither by configuration nor by
+    having called."""
+    stop = setting.blocker.stop
+    message = f"On {setting.place}, {stop.detail}"
+    fix = f"wg set {stop.device} peer KEY endpoint NODE-IP:PORT"
+    return setting.suspect(overlay.WireguardEndpointWrong, message, fix=fix)
+
+
+def wireguard_keys(setting: Setting) -> Suspicion:
+    """Reason.WIREGUARD_KEYS: no handshake is ever completed."""
+    stop = setting.blocker.stop
+    message = f"On {setting.place}, {stop.detail}"
+    fix = f"wg show {stop.device} public-key   # what the other end must have as its peer"
+    return setting.suspect(overlay.WireguardKeyMismatch, message, fix=fix)
 
 
 def flood_off(setting: Setting) -> Suspicion:

@@ -49,7 +49,8 @@ def _finding(setting: Setting, engine: str, table: str, chain: str) -> type[Find
     stop, packet = setting.blocker.stop, setting.blocker.packet
     rule, rejected = stop.rule, stop.disposition is Disposition.REJECTED
     if packet.inner is not None:
-        return overlay.UnderlayPortBlocked if packet.vni >= 0 else overlay.IpipProtoBlocked
+        by_port = packet.vni >= 0 or packet.seal is not None
+        return overlay.UnderlayPortBlocked if by_port else overlay.IpipProtoBlocked
     if "-m rpfilter" in rule:
         return nf.RpfilterMatchDrop
     if chain.startswith("KUBE-") or table.endswith("kube-proxy"):

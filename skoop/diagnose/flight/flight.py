@@ -82,8 +82,10 @@ class Flight:
         return self._drive(At(stack, event) for event in events)
 
     def takes(self, packet: Packet) -> bool:
-        """Whether it is known how a packet from outside comes in."""
-        return self._underlay.takes(packet.family, packet.src, packet.dst)
+        """Whether it is known how a packet from outside comes in; what a tunnel packet's answer
+        would be, no one out there tells."""
+        known = self._underlay.takes(packet.family, packet.src, packet.dst)
+        return known and packet.inner is None
 
     def enter(self, packet: Packet, branch: Branch) -> list[End]:
         """A packet from outside that first meets what lies under the nodes."""

@@ -28,6 +28,16 @@ from skoop.netstack.dump.rules import read_rules
 from skoop.netstack.dump.sockets import merged, read_sockets
 from skoop.netstack.dump.sysctls import read_sysctls
 from skoop.netstack.dump.vlans import read_vlans, with_vlans
+from skoop.netstack.dump.wireguard import (
+    Told,
+    read_allowed,
+    read_endpoints,
+    read_fwmarks,
+    read_handshakes,
+    read_keys,
+    read_listen_ports,
+    with_wireguard,
+)
 from skoop.netstack.state import (
     CtTable,
     FdbEntry,
@@ -162,7 +172,27 @@ def _links(reader: _Reading) -> tuple[Link, ...]:
 
     vlans = reader.optional("links", "bridge -j vlan", read_vlans)
     links = links if vlans is None else with_vlans(links, vlans)
+    if any(link.kind == "wireguard" for link in links):
+        links = _with_wireguard(reader, links)
     return with_qdiscs(links, reader.optional("links", "tc -j qdisc", read) or {})
+
+
+_WG = "wg show all "
+
+
+def _with_wireguard(reader: _Reading, links: tuple[Link, ...]) -> tuple[Link, ...]:
+    """What of it is missing is told once; a device that nothing is known of stays without."""
+    keys = reader.read("wireguard", (f"{_WG}public-key",), read_keys)
+    if keys is None:
+        return links
+    ports = reader.read("wireguard", (f"{_WG}listen-port",), read_listen_ports)
+    marks = reader.read("wireguard", (f"{_WG}fwmark",), read_fwmarks)
+    endpoints = reader.read("wireguard", (f"{_WG}endpoints",), read_endpoints)
+    allowed = reader.read("wireguard", (f"{_WG}allowed-ips",), read_allowed)
+    met = reader.optional("wireguard", f"{_WG}latest-handshakes", read_handshakes)
+    if ports is None or marks is None or endpoints is None or allowed is None:
+        return links
+    return with_wireguard(links, Told(keys, ports, marks, endpoints, allowed, met))
 
 
 def _filters(reader: _Reading) -> Filters:

@@ -21,12 +21,12 @@ from skoop.netstack.walk.events import (
 from skoop.netstack.walk.input import receive_ip
 from skoop.netstack.walk.tc import through
 from skoop.netstack.walk.tunnel import encapsulate
+from skoop.netstack.walk.wireguard import seal
 
 _TUNNELS = ("vxlan", "ipip", "sit", "gre", "ip6tnl", "geneve")
 OPAQUE = {
     "tun": "its other end is a program",
     "tap": "its other end is a program",
-    "wireguard": "WireGuard is not modelled",
     "geneve": "Geneve is not modelled",
     "ip6tnl": "IPv6 tunnels are not modelled",
     "vrf": "VRFs are not modelled",
@@ -91,6 +91,8 @@ def _send(stack: Stack, link: Link, frame: Frame, nexthop: int, branch: Branch) 
         return send_by_bridge(stack, link, frame, branch)
     if link.kind in OPAQUE:
         return [_opaque(link, frame.packet, branch)]
+    if link.kind == "wireguard":
+        return seal(stack, link, frame.packet, branch)
     if link.kind in _TUNNELS:
         return encapsulate(stack, link, frame, nexthop, branch)
     if link.kind == "dummy":

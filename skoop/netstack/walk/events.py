@@ -40,14 +40,27 @@ class Crossing(Struct, frozen=True):
     node: str = ""
 
 
+class Heard(Struct, frozen=True):
+    """Where a WireGuard device last heard a peer: the peer's address and port, and the device's own
+    address and interface that it came to. `key` is the device's own."""
+
+    key: str
+    family: Family
+    address: int
+    port: int
+    own: int
+    iif: str
+
+
 class Branch(Struct, frozen=True, kw_only=True):
     """One way the story goes.
 
     `weight` is its share of connections among branches of the same guesses. `opened` maps a
     namespace's id to the connections this conversation opened there; `chosen` the flows that met
-    several next hops to the one they took, which all its packets take. `crossings` are what devices
-    between the nodes remember; `doubts` and `notes` what was suspicious there, or could not be
-    looked at. `hops` are the namespaces passed; `steps` what happened so far in the present one,
+    several next hops to the one they took, which all its packets take; `heard` a namespace's id, a
+    WireGuard device's name and a peer's key to where that peer is by now. `crossings` are what
+    devices between the nodes remember; `doubts` and `notes` what was suspicious there, or could not
+    be looked at. `hops` are the namespaces passed; `steps` what happened so far in the present one,
     which `packet_in` entered by `iif` in a frame from `mac`; `title` and `emulated` describe one
     that is no namespace but a device of a cloud.
     """
@@ -56,6 +69,7 @@ class Branch(Struct, frozen=True, kw_only=True):
     guesses: tuple[Guess, ...] = ()
     opened: Mapping[str, tuple[Tracked, ...]] = {}
     chosen: Mapping[tuple[str, Route, FlowTuple], NextHop] = {}
+    heard: Mapping[tuple[str, str, str], Heard] = {}
     crossings: tuple[Crossing, ...] = ()
     doubts: tuple[Suspicion, ...] = ()
     notes: tuple[NotChecked, ...] = ()
@@ -129,6 +143,9 @@ class Reason(Enum):
     ISOLATED = "bridge ports are isolated"
     TUNNEL_LOCAL = "the tunnel's own address is not local"
     TUNNEL_UNKNOWN = "no tunnel takes the packet"
+    WIREGUARD_PEER = "a WireGuard device has no peer for the packet"
+    WIREGUARD_ENDPOINT = "where a WireGuard peer is is not known"
+    WIREGUARD_KEYS = "two WireGuard devices do not know each other"
     TUNNEL_ROUTE = "the tunnel's other end cannot be reached"
     ECHO_IGNORED = "echo requests are ignored"
     NO_LISTENER = "nothing listens"

@@ -23,6 +23,7 @@ from skoop.netstack.walk.output import finish_output, send_on
 from skoop.netstack.walk.routing import output_flow, pick_nexthops, route_evidence
 from skoop.netstack.walk.sources import martian, validate_source
 from skoop.netstack.walk.tunnel import decapsulate, tunnel_for
+from skoop.netstack.walk.wireguard import unseal
 
 
 def receive_ip(
@@ -195,8 +196,11 @@ def deliver(stack: Stack, iif: str, passed: Passed, physin: str = "") -> list[Ev
             continue
         branch = confirmed(stack, after)
         tunnel = tunnel_for(stack, after.packet)
+        opened = unseal(stack, iif, after.packet, branch)
         if tunnel is not None:
             events += decapsulate(after.packet, branch, tunnel)
+        elif opened is not None:
+            events += opened
         else:
             port = passed.tproxy_port
             events.append(Local(branch, after.packet, iif, after.tracked, port))

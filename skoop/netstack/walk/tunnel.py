@@ -42,7 +42,7 @@ class Tunnel(Struct, frozen=True):
 
 def tunnel_for(stack: Stack, packet: Packet) -> Tunnel | None:
     """The tunnel a local packet belongs to, None when it is not tunnel traffic."""
-    if packet.inner is None:
+    if packet.inner is None or packet.seal is not None:
         return None
     if packet.proto == Proto.UDP:
         return _vxlan_for(stack, packet)
@@ -166,7 +166,7 @@ def _vxlan_packet(
     to = format_ip(family, address)
     evidence = Evidence(f"fdb of {link.name} on {stack.id}", entry.raw)
     branch = branch.noting(StepKind.ENCAP, f"{link.name} wraps it for {to}", evidence)
-    return _send_tunnelled(stack, link, outer, branch, entry.via)
+    return send_tunnelled(stack, link, outer, branch, entry.via)
 
 
 def _into_ip_tunnel(
@@ -190,7 +190,7 @@ def _into_ip_tunnel(
     if too_big is not None:
         return [too_big]
     branch = branch.noting(StepKind.ENCAP, f"{link.name} wraps it for {outer.destination}")
-    return _send_tunnelled(stack, link, outer, branch)
+    return send_tunnelled(stack, link, outer, branch)
 
 
 def _too_big_for_path(
@@ -215,7 +215,7 @@ def _too_big_for_path(
     return Stopped(branch, stop, inner, icmp.error(inner, icmp.Problem.TOO_BIG))
 
 
-def _send_tunnelled(
+def send_tunnelled(
     stack: Stack, link: Link, outer: Packet, branch: Branch, via: str = ""
 ) -> list[Event]:
     """The tunnel packet is the host's own; what stops it stops the inner one, silently. `via` is a

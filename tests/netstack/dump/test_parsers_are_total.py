@@ -28,6 +28,14 @@ from skoop.netstack.dump.rules import read_rules
 from skoop.netstack.dump.sockets import read_sockets
 from skoop.netstack.dump.sysctls import read_sysctls
 from skoop.netstack.dump.vlans import read_vlans
+from skoop.netstack.dump.wireguard import (
+    read_allowed,
+    read_endpoints,
+    read_fwmarks,
+    read_handshakes,
+    read_keys,
+    read_listen_ports,
+)
 
 Reader = Callable[[str, str], object]
 
@@ -57,7 +65,18 @@ JSON_READERS: list[Reader] = [
     _routes,
     _rules,
 ]
-LINE_READERS: list[Reader] = [read_sockets, read_conntrack, read_sysctls, _proc]
+LINE_READERS: list[Reader] = [
+    read_sockets,
+    read_conntrack,
+    read_sysctls,
+    _proc,
+    read_keys,
+    read_listen_ports,
+    read_fwmarks,
+    read_endpoints,
+    read_allowed,
+    read_handshakes,
+]
 
 KEYS = [
     "ifindex",
@@ -166,9 +185,14 @@ WORDS = st.sampled_from(
         "²",
     ]
 )
+KEY = 43 * "k" + "="
+COLUMNS = st.sampled_from(
+    ["wg0", KEY, "(none)", "off", "0x12", "51820", "10.0.0.1:1", "[fd00::1]:1", "10.0.0.0/8", ""]
+)
 TEXTS = st.one_of(
     st.text(max_size=60),
     st.lists(st.lists(WORDS, max_size=14).map(" ".join), max_size=3).map("\n".join),
+    st.lists(st.lists(COLUMNS, max_size=5).map("\t".join), max_size=3).map("\n".join),
 )
 
 
