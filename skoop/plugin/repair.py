@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from msgspec.structs import replace
 
 from skoop.model.address import Family, Prefix
+from skoop.model.packet import Proto
 from skoop.netstack.lines import route_line
 from skoop.netstack.state import (
     Address,
@@ -23,6 +24,8 @@ from skoop.netstack.state import (
     PolicyRule,
     Route,
     RouteType,
+    Socket,
+    WireguardPeer,
 )
 from skoop.plugin.base import Repair
 
@@ -160,7 +163,38 @@ def add_link(link: Link) -> Repair:
 
 def link_up(name: str) -> Repair:
     """`ip link set NAME up`, with the connected routes that come back (fib_add_ifaddr())."""
-    return in_sequence((change_link(name, _up), with_connected_routes(name)))
+    return in_sequence((change_link(name, _up), with_connected_routes(name), _with_socket(name)))
+
+
+def _with_socket(name: str) -> Repair:
+    """A WireGuard device listens while it is up (wg_open())."""
+
+    def repair(namespace: Namespace) -> Namespace:
+        devices = (each.wireguard for each in namespace.links if each.name == name)
+        device = next((each for each in devices if each is not None), None)
+        held = {each.port for each in namespace.sockets if each.proto == Proto.UDP}
+        if device is None or device.port in held:
+            return namespace
+        opened = tuple(Socket(Proto.UDP, family, 0, device.port) for family in Family)
+        return replace(namespace, sockets=(*namespace.sockets, *opened))
+
+    return repair
+
+
+def set_peer(name: str, peer: WireguardPeer) -> Repair:
+    """`wg set NAME peer ...`: its addresses are taken from all other peers."""
+
+    def change(link: Link) -> Link:
+        if link.wireguard is None:
+            return link
+        others = (
+            replace(each, allowed=tuple(ips for ips in each.allowed if ips not in peer.allowed))
+            for each in link.wireguard.peers
+            if each.key != peer.key
+        )
+        return replace(link, wireguard=replace(link.wireguard, peers=(*others, peer)))
+
+    return change_link(name, change)
 
 
 def _up(link: Link) -> Link:

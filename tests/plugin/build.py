@@ -34,6 +34,8 @@ from skoop.netstack.state import (
     Route,
     RouteType,
     Vxlan,
+    Wireguard,
+    WireguardPeer,
 )
 from skoop.plugin.base import ClusterView
 
@@ -106,6 +108,25 @@ def lo() -> Link:
     return Link(index=1, name="lo", kind="loopback", mtu=65536)
 
 
+def public_key(node: str) -> str:
+    return f"{node}{41 * 'k'}="
+
+
+def wireguard(node: str) -> Wireguard:
+    """A node's device, with a peer for each other node."""
+    peers = tuple(
+        WireguardPeer(
+            public_key(peer),
+            (*parse_ip(f"172.30.0.{number(peer)}"), 51820),
+            (parse_prefix(f"10.244.{number(peer)}.0/24"),),
+            met=True,
+        )
+        for peer in NODES
+        if peer != node
+    )
+    return Wireguard(public_key(node), 51820, peers=peers)
+
+
 def sysctls() -> dict[str, str]:
     on = {
         f"net.ipv4.conf.{device}.forwarding": "1"
@@ -144,7 +165,16 @@ def host(node: str, backend: str, *, dual: bool, routed: tuple[str, ...]) -> Nam
         )
         addresses.append(address(f"10.244.{n}.0/32", "flannel.ipip"))
     if backend == "wireguard":
-        links.append(Link(index=3, name="flannel-wg", kind="wireguard", mtu=1420, arp=False))
+        links.append(
+            Link(
+                index=3,
+                name="flannel-wg",
+                kind="wireguard",
+                mtu=1420,
+                arp=False,
+                wireguard=wireguard(node),
+            )
+        )
         routes.append(route("10.244.0.0/16 dev flannel-wg", scope="link"))
     if dual:
         _add_v6(n, node, links, addresses, routes)
@@ -282,7 +312,11 @@ def pod_namespace(name: str, *, dual: bool) -> Namespace:
 
 def api_node(node: str, backend: str, *, dual: bool) -> Node:
     n = number(node)
-    data = json.dumps({"VNI": 1, "VtepMAC": vtep_mac(node)}) if backend == "vxlan" else "null"
+    written = {
+        "vxlan": {"VNI": 1, "VtepMAC": vtep_mac(node)},
+        "wireguard": {"PublicKey": public_key(node)},
+    }
+    data = json.dumps(written.get(backend))
     annotations = {
         PREFIX + "backend-type": backend,
         PREFIX + "backend-data": data,

@@ -6,12 +6,22 @@ import pytest
 from msgspec.structs import replace
 
 from skoop.cluster.detect.facts import Cni
-from skoop.model.address import parse_ip
-from skoop.netstack.state import BridgePort, Gap, Link, Vxlan
+from skoop.model.address import parse_ip, parse_prefix
+from skoop.netstack.state import BridgePort, Gap, Link, Vxlan, Wireguard
 from skoop.plugin.base import ClusterView, Expectation
 from skoop.plugin.table import plugin_for
 from tests.plugin import faults as f
-from tests.plugin.build import NODES, VIP, cluster, namespace_of, pod_mac, vtep_mac, with_namespace
+from tests.plugin.build import (
+    NODES,
+    VIP,
+    cluster,
+    namespace_of,
+    pod_mac,
+    public_key,
+    vtep_mac,
+    with_namespace,
+)
+from tests.plugin.build import wireguard as built_wireguard
 
 VXLAN = cluster("vxlan")
 DUAL = cluster("vxlan", dual=True)
@@ -34,6 +44,20 @@ def vxlan(**changes: object) -> f.Fault:
 
 def port(name: str, **changes: object) -> f.Fault:
     return f.link(name, port=BridgePort(hairpin=True, **changes))
+
+
+def wireguard(**changes: object) -> f.Fault:
+    def changed(each: Link) -> Wireguard:
+        assert each.wireguard is not None
+        return replace(each.wireguard, **changes)
+
+    return f.link("flannel-wg", wireguard=changed)
+
+
+def peer_k2(**changes: object) -> f.Fault:
+    """k1's peer for k2, which is its first."""
+    first, *others = built_wireguard("k1").peers
+    return wireguard(peers=(replace(first, **changes), *others))
 
 
 OVERLAY = {
@@ -384,6 +408,43 @@ CASES += [
     pytest.param(
         WIREGUARD, K1, f.no_route("10.244.0.0/16"), "route-missing", id="wireguard route missing"
     ),
+    pytest.param(
+        WIREGUARD, K1, wireguard(peers=()), "wireguard-peer-missing", id="wireguard without peers"
+    ),
+    pytest.param(
+        WIREGUARD, K1, peer_k2(allowed=()), "wireguard-peer-missing", id="wireguard allows nothing"
+    ),
+    pytest.param(
+        WIREGUARD,
+        K1,
+        peer_k2(key=public_key("k9")),
+        "wireguard-peer-missing",
+        id="wireguard peer with an old key",
+    ),
+    pytest.param(
+        WIREGUARD, K1, peer_k2(endpoint=None), "wireguard-endpoint-wrong", id="no endpoint"
+    ),
+    pytest.param(
+        WIREGUARD,
+        K1,
+        peer_k2(endpoint=(*parse_ip("172.30.0.3"), 51820)),
+        "wireguard-endpoint-wrong",
+        id="the endpoint of another node",
+    ),
+    pytest.param(
+        WIREGUARD,
+        K1,
+        peer_k2(endpoint=(*parse_ip("172.30.0.2"), 51821)),
+        "wireguard-endpoint-wrong",
+        id="the endpoint with another port",
+    ),
+    pytest.param(
+        WIREGUARD,
+        K1,
+        wireguard(key=public_key("k9")),
+        "wireguard-key-mismatch",
+        id="another key than announced",
+    ),
 ]
 
 
@@ -411,6 +472,39 @@ def test_one_fault_is_one_finding(
         assert each.suspicion.where.name == where.partition("/")[2]
         view = repaired(view, each)
     assert found(view) == []
+
+
+def test_no_peer_at_all_is_one_fault_for_each_other_node() -> None:
+    view = with_namespace(WIREGUARD, wireguard(peers=())(WIREGUARD.hosts["k1"]))
+    said = [each.suspicion.message for each in found(view)]
+    assert [message.rpartition(" ")[2] for message in said] == ["k2", "k3"]
+
+
+ROAMED = {
+    "another address of the node": {"endpoint": (*parse_ip("10.244.2.1"), 51820)},
+    "a wider network": {"allowed": (parse_prefix("10.244.2.0/23"),)},
+    "never met": {"met": False},
+}
+
+
+@pytest.mark.parametrize("fields", ROAMED.values(), ids=ROAMED.keys())
+def test_a_peer_may_be_known_otherwise(fields: dict[str, object]) -> None:
+    assert found(with_namespace(WIREGUARD, peer_k2(**fields)(WIREGUARD.hosts["k1"]))) == []
+
+
+def test_a_node_that_listens_elsewhere_is_missed_by_all_others() -> None:
+    view = with_namespace(WIREGUARD, wireguard(port=51999)(WIREGUARD.hosts["k1"]))
+    names = [(each.namespace, each.suspicion.name) for each in found(view)]
+    assert names == [(f"node/{node}", "wireguard-endpoint-wrong") for node in ("k2", "k3")]
+    assert "172.30.0.1:51999" in found(view)[0].suspicion.fix
+
+
+def test_a_device_that_comes_up_listens() -> None:
+    """What an expectation's repair makes of a device that is down is a device that works."""
+    view = with_namespace(WIREGUARD, f.link_down("flannel-wg")(WIREGUARD.hosts["k1"]))
+    (down,) = found(view)
+    host = repaired(view, down).hosts["k1"]
+    assert {each.port for each in host.sockets} == {51820}
 
 
 def test_a_strict_reverse_path_filter_counts_when_the_way_back_is_another() -> None:

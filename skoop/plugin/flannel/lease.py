@@ -26,16 +26,18 @@ _OVERWRITE = {
 _DATA = {Family.V4: PREFIX + "backend-data", Family.V6: PREFIX + "backend-v6-data"}
 
 
-class _Data(Struct, frozen=True, rename={"vni": "VNI", "mac": "VtepMAC"}):
+class _Data(Struct, frozen=True, rename={"vni": "VNI", "mac": "VtepMAC", "key": "PublicKey"}):
     vni: int = -1
     mac: str = ""
+    key: str = ""
 
 
 class Lease(Struct, frozen=True, kw_only=True):
     """A node's part of the pod network, in one family.
 
     `public` is where other nodes send to, `mac` its tunnel device's; `mac` is "" and `vni` -1 when
-    unknown. `overwritten` means that the public address was set by hand and may be a NAT's.
+    unknown; `key` is its WireGuard device's, "" without one. `overwritten` means that the public
+    address was set by hand and may be a NAT's.
     """
 
     node: str
@@ -45,6 +47,7 @@ class Lease(Struct, frozen=True, kw_only=True):
     backend: str
     mac: str = ""
     vni: int = -1
+    key: str = ""
     overwritten: bool = False
 
     @property
@@ -57,6 +60,12 @@ class Lease(Struct, frozen=True, kw_only=True):
         """The annotation with the MAC."""
         name = _DATA[self.family]
         return Evidence(f"annotation {name} of node {self.node}", f"VtepMAC {self.mac}")
+
+    @property
+    def announced_key(self) -> Evidence:
+        """The annotation with the public key."""
+        name = _DATA[self.family]
+        return Evidence(f"annotation {name} of node {self.node}", f"PublicKey {self.key}")
 
     @property
     def announced_ip(self) -> Evidence:
@@ -98,6 +107,7 @@ def lease_of(view: ClusterView, node: Node, family: Family) -> Lease | None:
         backend=annotations.get(_TYPE, "").lower() or view.facts.flannel.value.backend,
         mac=data.mac.lower() or (_device_mac(host, family) if host else ""),
         vni=data.vni,
+        key=data.key,
         overwritten=_OVERWRITE[family] in annotations,
     )
 

@@ -35,6 +35,7 @@ from skoop.plugin.flannel.overlay import (
     tunnel_link,
 )
 from skoop.plugin.flannel.routes import peer_routes, reverse_paths, shadowing_routes
+from skoop.plugin.flannel.wireguard import own_key, peer_settings
 from skoop.plugin.linux import linux_expectations, service_addresses
 from skoop.plugin.site import Site, addresses_on, knows, plain_fib, site_of
 from skoop.plugin.tables import tables_of
@@ -120,6 +121,7 @@ def _overlay(site: Site, overlay: Overlay, own: Lease) -> Iterator[Expectation]:
     link, end = tunnel_link(site, overlay), tunnel_end(site, overlay, own)
     if link is not None and link.up:
         yield from device_settings(site, end, link)
+        yield from own_key(site, link, own)
         lost_address = address_lost(site, end, link)
         if lost_address is None:
             yield from _between(site, overlay, link, peers)
@@ -148,6 +150,8 @@ def _between(
         if link is not None and link.vxlan is not None and not direct_device(site, overlay, peer):
             parts += vtep_neighbour(site, tables, link, peer.vtep)
             parts += forwarding_entry(site, tables, link, peer.vtep)
+        if link is not None and link.wireguard is not None:
+            parts += peer_settings(site, link, peer)
         if len(parts) > 1:
             yield as_one(parts, "; ".join(part.suspicion.message for part in parts))
         else:
