@@ -213,12 +213,14 @@ class EtpLocalNoEndpoint(Finding):
     """externalTrafficPolicy is Local, and this node has no endpoint.
 
     What it means: Traffic from outside is only given to endpoints on the node it came to, and there
-    are none here.
+    are none here. Pods and the node itself bypass that; a pod does so only where kube-proxy knows
+    it for one (`detectLocalMode`, with its `clusterCIDR` or `detectLocal`).
     Why it matters: The node drops it. A load balancer whose health check does not notice sends a
     share of the connections here.
     How to fix: Use a node that has an endpoint, run one on every node, or change the policy (the
     client's address is then replaced).
         kubectl -n NS patch service SVC -p '{"spec":{"externalTrafficPolicy":"Cluster"}}'
+        kubectl -n kube-system get configmap kube-proxy -o yaml | grep -A2 -i -e detectLocal -e CIDR
     """
 
     code = "SVC018"

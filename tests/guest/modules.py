@@ -14,6 +14,6 @@ SHAPING = (*LAB, "sch_netem", "sch_ingress", "cls_matchall", "act_gact")
 """The lab's with traffic control."""
 
 SCTP = (*IPVS, "sctp", "sctp_diag", "hmac", "md5", "sha1_generic")
-"""The same with SCTP."""
+"""IPVS' with SCTP, which signs its cookies."""
 
 ALL = (*SCTP, *SHAPING)

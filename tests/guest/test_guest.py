@@ -8,7 +8,7 @@ import pytest
 
 from tests.guest import available, run
 from tests.guest.boot import SHARED
-from tests.guest.modules import IPVS, SHAPING
+from tests.guest.modules import IPVS, SCTP, SHAPING
 from tests.lab.faults.guest import FAULTS
 
 pytestmark = pytest.mark.skipif(bool(available()), reason=available() or "-")
@@ -41,6 +41,19 @@ def test_services_in_ipvs_mode(tmp_path: Path) -> None:
     ended = run(command, tmp_path, modules=IPVS, timeout=180)
     assert ended.status == 0, ended.output
     assert "8 cases: " in ended.output
+    assert "rules: 0 differences" in ended.output
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("proxy", ["iptables", "ipvs"])
+def test_services_by_sctp(proxy: str, tmp_path: Path) -> None:
+    """Associations through Services, and what a client hears when none comes about."""
+    asked = ["--sctp", "--proxy", proxy, "--seed", "94000", "--queries", "8", "--cases", "8"]
+    results = ["--no-shrink", "--results", str(SHARED / "results")]
+    command = ["-m", "tests.lab", "fresh", *asked, *results]
+    ended = run(command, tmp_path, modules=SCTP, timeout=180)
+    assert ended.status == 0, ended.output
+    assert "agree" in ended.output
     assert "rules: 0 differences" in ended.output
 
 

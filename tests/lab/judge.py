@@ -73,7 +73,7 @@ def _opinion(cluster: Cluster, query: Query, hits: tuple[Hit, ...], answer: Answ
         return Opinion.ERROR
     expected = {_told(query, _on_node(cluster, key)) for key in keys(answer)}
     if answer.get("verdict") == "unknown" or any(k[0] == "unknown" for k in expected):
-        return Opinion.UNKNOWN if inside(cluster, query) else Opinion.BEYOND
+        return Opinion.UNKNOWN if inside(cluster, query, answer) else Opinion.BEYOND
     seen = {_on_node(cluster, h.key) for h in hits}
     if _is_told_first(answer):
         seen = {each for each in seen if each[0] not in ("msgsize", "timeout")} or seen
@@ -93,11 +93,15 @@ def _is_told_first(answer: Answer) -> bool:
     return any("which it remembers" in each["text"] for each in answer.get("assumptions", ()))
 
 
-def inside(cluster: Cluster, query: Query) -> bool:
+def inside(cluster: Cluster, query: Query, answer: Answer) -> bool:
     """Whether a question is about an address the cluster has: what becomes of other packets once
-    they have left the last node, no snapshot can tell."""
+    they have left the last node, no snapshot can tell. An address of a Service for the outside is
+    none where no rule is about it, as for a node's own packets to one without endpoints."""
     service = behind(cluster, query)
     if service is not None:
+        outer = query.dst in (*service.external_ips, *service.load_balancer_ips)
+        if outer and "LEFT_NETWORK" in dispositions(answer):
+            return False
         return all(backend.pod for backend in service.backends)
     if "/" in query.dst or query.dst.startswith("127.") or query.dst == "::1":
         return True
