@@ -41,6 +41,7 @@ from skoop.diagnose.story import (
     row_of,
     shown_as,
 )
+from skoop.model.address import Family
 from skoop.model.disposition import Direction, Disposition, Result
 from skoop.model.packet import Packet, Proto
 from skoop.model.trace import Trace
@@ -110,7 +111,10 @@ class Conversation:
 
     def _launch(self, packet: Packet, branch: Branch) -> list[End]:
         if self._client.stack is not None:
-            return self._flight.send(self._client.stack, packet, branch)
+            # connect() of IPv4 looks up the route once more with the source it got
+            # (ip_route_connect()), that of IPv6 keeps the first.
+            unbound = packet if packet.family is Family.V4 else replace(packet, src=0)
+            return self._flight.send(self._client.stack, unbound, branch)
         if self._client.entry is None:
             return self._flight.enter(packet, branch)
         return self._flight.arrive(*self._client.entry, packet, branch)

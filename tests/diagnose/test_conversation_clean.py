@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
+from skoop.model.address import Family
 from skoop.model.disposition import Verdict
-from tests.diagnose.worlds import A1, A2, B1, K1, K2, ask, change, cluster, result, seen_source
-from tests.netstack.builders import listen
+from tests.diagnose.worlds import (
+    A1,
+    A2,
+    B1,
+    K1,
+    K2,
+    ask,
+    change,
+    cluster,
+    result,
+    seen_source,
+    with_routes,
+)
+from tests.netstack.builders import listen, rule
 
 WAYS = {
     "pod to pod on one bridge": ("a1", A2),
@@ -67,6 +81,29 @@ V6 = {"one bridge": ("a1", "fd44:1::3"), "its gateway": ("a1", "fd44:1::1"), "lo
 def test_v6(source: str, target: str, proto: str) -> None:
     port = {"tcp": 80, "udp": 53}[proto]
     assert result(ask(cluster(), source, f"[{target}]:{port}", proto=proto)) == "ok"
+
+
+OF_SOURCES = {
+    Family.V4: ("10.244.1.3", "10.244.1.0/24", "blackhole default table 100", "invalid"),
+    Family.V6: ("[fd44:1::3]", "fd44:1::/64", "blackhole ::/0 table 100", "ok"),
+}
+
+
+@pytest.mark.parametrize("family", Family)
+@pytest.mark.parametrize("proto", ["tcp", "udp"])
+def test_a_rule_about_the_clients_source(family: Family, proto: str) -> None:
+    """A client that binds no source: connect() of IPv4 asks the rules again with the source it
+    got, that of IPv6 does not (both seen on the kernel)."""
+    target, source, route, expected = OF_SOURCES[family]
+    about = rule(100, family, target="100", source=source)
+    spaces = change(
+        cluster(),
+        "pod/t/a1",
+        lambda space: replace(space, rules=(*space.rules, about)),
+        with_routes(route),
+    )
+    settled = ask(spaces, "a1", f"{target}:{80 if proto == 'tcp' else 53}", proto=proto)
+    assert result(settled) == expected
 
 
 SEEN = {

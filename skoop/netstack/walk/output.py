@@ -53,7 +53,8 @@ def send(
     stack: Stack, packet: Packet, branch: Branch, tracked: Tracked | None = None, oif: str = "",
     *, any_source: bool = False,
 ) -> list[Event]:  # fmt: skip
-    """Route and send a packet; source 0 lets the route choose, as connect() does.
+    """Route and send a packet; source 0 lets the route choose it, and policy rules that ask for a
+    source do not apply then (icmp_route_lookup(), udp_sendmsg(), ip6_dst_lookup_tail()).
 
     `tracked` is the connection an answer of REJECT carries. `oif` is a bound device. `any_source`
     is FLOWI_FLAG_ANYSRC: resets of REJECT and transparent sockets speak for others.
@@ -69,7 +70,6 @@ def send(
     found = output_route(stack, packet, oif)
     if not packet.src:
         packet = choose_source(stack, packet, oif)
-        found = output_route(stack, packet, oif)
     if found.kind not in (FibKind.UNICAST, FibKind.LOCAL):
         return [_refused(stack, packet, branch, found)]
     events: list[Event] = []

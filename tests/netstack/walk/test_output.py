@@ -56,8 +56,13 @@ LEAVES: dict[str, tuple[Packet, dict[str, Any], str, str]] = {
     "with the route's source": (
         FAR, {"routes": ["default via 10.0.0.254 dev e0 src 10.0.1.1"]}, "out e0 to 10.0.0.254",
         "10.0.1.1"),
-    "routed again with the source chosen": (
+    "a source that the route chose is not asked about by rules": (
         FAR,
+        {"routes": ["default dev e0", "default dev e1 table 100"],
+         "rules": [rule(100, target="100", source="10.0.0.1/32")]},
+        "out e0 to 192.0.2.9", "10.0.0.1"),
+    "a source that is given is": (
+        replace(FAR, src=ip("10.0.0.1")),
         {"routes": ["default dev e0", "default dev e1 table 100"],
          "rules": [rule(100, target="100", source="10.0.0.1/32")]},
         "out e1 to 192.0.2.9", "10.0.0.1"),
