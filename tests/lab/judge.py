@@ -74,14 +74,14 @@ def _opinion(cluster: Cluster, query: Query, hits: tuple[Hit, ...], answer: Answ
     expected = {_told(query, _on_node(cluster, key)) for key in keys(answer)}
     if answer.get("verdict") == "unknown" or any(k[0] == "unknown" for k in expected):
         return Opinion.UNKNOWN if inside(cluster, query, answer) else Opinion.BEYOND
-    seen = {_on_node(cluster, h.key) for h in hits}
+    seen = met = {_on_node(cluster, h.key) for h in hits}
     if _is_told_first(answer):
-        seen = {each for each in seen if each[0] not in ("msgsize", "timeout")} or seen
+        met = {each for each in seen if each[0] not in ("msgsize", "timeout")} or seen
     tolerated = dispositions(answer)
     service = behind(cluster, query)
     # Such a client is given one backend and keeps it: any that could be drawn is right.
     sticky = bool(query.sport) or (service is not None and service.affinity)
-    explained = all(any(same(e, s, tolerated) for e in expected) for s in seen)
+    explained = all(any(same(e, s, tolerated) for e in expected) for s in met)
     complete = sticky or all(any(same(e, s, tolerated) for s in seen) for e in expected)
     if not seen or not expected:
         return Opinion.DISAGREE

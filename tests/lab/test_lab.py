@@ -181,6 +181,10 @@ def _answer(*outcomes: tuple[str, str, str], ends: tuple[str, ...] = ()) -> dict
     return {"verdict": "reachable", "outcomes": rows, "traces": traces}
 
 
+def _told(answer: dict[str, Any]) -> dict[str, Any]:
+    return {**answer, "assumptions": [{"text": "the sender is told, which it remembers"}]}
+
+
 OK_1 = Hit("ok", "pod/lab/p1:8080", "10.244.1.11")
 JUDGED = {
     "same": ([OK_1], _answer(("ok", "pod/p1", "10.244.1.11")), "agree"),
@@ -203,6 +207,16 @@ JUDGED = {
     "neighbour": (
         [Hit("timeout")],
         _answer(("unreachable", "", ""), ends=("NEIGHBOUR_UNREACHABLE",)),
+        "agree",
+    ),
+    "the first is lost, and its sender told": (
+        [OK_1, Hit("msgsize")],
+        _told(_answer(("ok", "pod/p1", "10.244.1.11"))),
+        "agree",
+    ),
+    "the first is lost, and one backend's all": (
+        [OK_1, Hit("timeout")],
+        _told(_answer(("ok", "pod/p1", "10.244.1.11"), ("timeout", "", ""))),
         "agree",
     ),
     "unknown": ([OK_1], _answer(("unknown", "", "")), "unknown"),
