@@ -112,6 +112,17 @@ def test_a_full_table_has_no_room_for_the_next_hop() -> None:
     assert "gc_thresh3 = 20" in "".join(each.text for each in first.evidence)
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_a_tunnel_has_its_neighbours_too(known: bool) -> None:
+    """k1 has all others that the way needs; tunl0's one for all may be there or not."""
+    gateway = entries(("10.244.1.1", "eth0", "02:00:00:00:cc:01", "STALE"))
+    spaces = change(cluster(backend="ipip"), "node/k1", crowded(10, 20), known_to_all)
+    if known:
+        spaces = change(spaces, "node/k1", entries(("0.0.0.0", "tunl0", "", "NOARP")))
+    made = diagnose(change(spaces, "pod/t/a1", gateway), "a1", "b1")
+    assert made.verdict is (Verdict.REACHABLE if known else Verdict.UNKNOWN)
+
+
 def test_older_kernels_need_an_entry_for_lo_too() -> None:
     spaces = change(cluster(), "node/k1", crowded(10, 20))
     made = diagnose(spaces, "a1", "a1")

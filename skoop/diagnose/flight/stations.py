@@ -47,10 +47,10 @@ class Stations:
     def resolve(self, stack: Stack, event: Resolve) -> list[Event]:
         """The packet in a frame to its next hop."""
         link, packet, branch = event.link, event.packet, event.branch
+        if link.up and self._is_refused(stack, event):
+            return [_no_room(branch, packet, link.name, event.nexthop)]
         if not link.up or (not link.arp and link.kind != "veth"):
             return transmit(stack, link, Frame(packet, "", ""), event.nexthop, branch)
-        if self._is_refused(stack, event):
-            return [_no_room(event.branch, event.packet, event.link.name, event.nexthop)]
         if self._world.peer(stack, link) is WireEnd.UNDERLAY:
             mac = self._underlay.mac_of(stack, link, event.family, event.nexthop)
             return transmit(stack, link, Frame(packet, link.mac, mac), event.nexthop, branch)
@@ -93,8 +93,10 @@ class Stations:
         return self._flooded(stack, event, ports)
 
     def _is_refused(self, stack: Stack, event: Resolve) -> bool:
-        """Whether the next hop would be a new neighbour, and the table has no room for one."""
-        known = (event.link.name, event.family, event.nexthop) in stack.neighbours
+        """Whether the next hop would be a new neighbour, and the table has no room for one. Without
+        ARP there is an entry too: on a point-to-point link one for all (arp_constructor())."""
+        keys = (event.nexthop,) if event.link.arp else (event.nexthop, 0)
+        known = any((event.link.name, event.family, key) in stack.neighbours for key in keys)
         return not known and self._world.neighbour_table(stack, event.family).is_full
 
     def _find(self, stack: Stack, event: Resolve) -> Resolution:
