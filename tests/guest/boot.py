@@ -49,6 +49,7 @@ def run(
     script.write_text(_script(folder))
     script.chmod(0o755)
     (folder / "modules").write_text("\n".join(modules))
+    (folder / "modules-of").write_text(str(MODULES))
     (folder / "arguments").write_text("\0".join(arguments))
     command = [
         KERNEL, "mem=768M", "rootfstype=hostfs", "rootflags=/", "ro", "quiet",

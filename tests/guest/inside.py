@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.guest.boot import MODULES, SHARED
+from tests.guest.boot import SHARED
 
 _POWER_OFF = 0x4321FEDC
 _FINIT_MODULE = 313
@@ -21,7 +21,7 @@ class Modules:
     and the kernel finds none of its own accord."""
 
     def __init__(self) -> None:
-        self._folder = MODULES / os.uname().release
+        self._folder = Path((SHARED / "modules-of").read_text()) / os.uname().release
         self._needs: dict[str, list[str]] = {}
         self._paths: dict[str, Path] = {}
         for line in (self._folder / "modules.dep").read_text().splitlines():

@@ -16,4 +16,7 @@ SHAPING = (*LAB, "sch_netem", "sch_ingress", "cls_matchall", "act_gact")
 SCTP = (*IPVS, "sctp", "sctp_diag", "hmac", "md5", "sha1_generic")
 """IPVS' with SCTP, which signs its cookies."""
 
+WIREGUARD = ("crc32c_generic", *LAB, "wireguard")
+"""The lab's with WireGuard, for Debian's own kernel: user-mode Linux is built without."""
+
 ALL = (*SCTP, *SHAPING)

@@ -19,6 +19,7 @@ from tests.lab.differential import Tally, blame_round, keep, rounds, shrink
 from tests.lab.effect import Effect, effect_of
 from tests.lab.faults import CATALOGUE, find
 from tests.lab.faults.guest import FAULTS as GUEST
+from tests.lab.faults.wireguard import FAULTS as WIREGUARD
 from tests.lab.generate import random_cluster, standard
 from tests.lab.judge import Case, Opinion
 from tests.lab.lab import Lab
@@ -53,7 +54,7 @@ def main() -> int:
     fresh.add_argument("--sctp", action="store_true", help="Services, asked by SCTP only")
     fresh.add_argument("--calico", action="store_true", help="Calico clusters")
     names = sorted(f.name for f in (*CATALOGUE, *CALICO))
-    everything = sorted((*names, *(f.name for f in GUEST)))
+    everything = sorted((*names, *(f.name for f in (*GUEST, *WIREGUARD))))
     fresh.add_argument(
         "--fault", default="", choices=everything, metavar="NAME", help="only this fault"
     )
@@ -71,6 +72,7 @@ def main() -> int:
     record = commands.add_parser("record", help="write cases that need no root")
     record.add_argument("round", nargs="+", help="seeds, or round.json files that were kept")
     record.add_argument("--folder", type=Path, default=recorded.FOLDER)
+    record.add_argument("--patience", type=float, default=0, help="seconds, on a slow machine")
     record.set_defaults(run=_record)
     play = commands.add_parser("build", help="build a cluster to play with")
     play.add_argument("--seed", type=int, default=None, help="default: the standard cluster")
@@ -165,7 +167,7 @@ def _round(text: str) -> Round:
 
 def _record(arguments: argparse.Namespace) -> int:
     for text in arguments.round:
-        path = recorded.record(_round(text), arguments.folder)
+        path = recorded.record(_round(text), arguments.folder, patience=arguments.patience)
         print(f"{path} {path.stat().st_size} bytes")
     return 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.lab import cni, commands
+from tests.lab import cni, commands, wireguard
 from tests.lab.calico import nodes as calico
 from tests.lab.lab import Lab, underlay_port
 from tests.lab.namespaces import Netns, inside
@@ -141,8 +141,12 @@ def _node(lab: Lab, node: Node) -> None:
         return
     tunnel, fdb = overlay(cluster, node, families=cluster.families)
     by_hand = cni.add_bridge(cluster, node) if cluster.cni == "hand" else ()
+    if cluster.backend == "wireguard":
+        tunnel = wireguard.lines(node, cluster.families)
     commands.ip(namespace, *lines, *tunnel, *by_hand)
     commands.bridge(namespace, *fdb)
+    if cluster.backend == "wireguard":
+        wireguard.configure(namespace, cluster, node)
     commands.sysctl(
         namespace,
         {
@@ -175,7 +179,7 @@ def overlay(
                 f"link set {device} up",
             ]
         for other in cluster.nodes:
-            if other is node or cluster.backend == "alloc":
+            if other is node or cluster.backend in ("alloc", "wireguard"):
                 continue
             cidr, address = (other.pod_cidr, other.ip) if v4 else (other.pod_cidr6, other.ip6)
             if cluster.direct(node, other):

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from tests.lab import wireguard
 from tests.lab.calico import objects as calico
 from tests.lab.rules.settings import cluster_cidrs
 from tests.lab.topology import (
@@ -76,8 +77,13 @@ def _node(cluster: Cluster, node: Node) -> Object:
     notes = calico.annotations(cluster, node) if cluster.calico else flannel
     if cluster.backend == "vxlan" and not cluster.calico:
         notes[f"{prefix}/backend-data"] = json.dumps({"VNI": 1, "VtepMAC": node.vtep_mac})
+    if cluster.backend == "wireguard":
+        data = {"PublicKey": wireguard.public_key(node)}
+        notes[f"{prefix}/backend-data"] = json.dumps(data)
     if cluster.dual_stack and not cluster.calico:
         notes[f"{prefix}/public-ipv6"] = node.ip6
+        if cluster.backend == "wireguard":
+            notes[f"{prefix}/backend-v6-data"] = notes[f"{prefix}/backend-data"]
         if cluster.backend == "vxlan":
             data = {"VNI": 1, "VtepMAC": node.vtep6_mac}
             notes[f"{prefix}/backend-v6-data"] = json.dumps(data)

@@ -32,6 +32,8 @@ _WORDS = {
     errno.EPROTO: "unreachable",
     errno.ENOPROTOOPT: "unreachable",
     errno.ENETDOWN: "unreachable",
+    errno.ENOKEY: "unreachable",  # what wg_xmit() returns reaches sendto() of UDP
+    errno.EDESTADDRREQ: "unreachable",
     errno.ENOBUFS: "timeout",  # a veth dropped it; only a socket with IP_RECVERR hears of it
 }
 _ECHO, _ECHO6 = 8, 128

@@ -41,9 +41,9 @@ class Recorded(Struct, frozen=True):
     truths: tuple[tuple[Hit, ...], ...]
 
 
-def record(played: Round, folder: Path) -> Path:
+def record(played: Round, folder: Path, *, patience: float = 0) -> Path:
     """Play a round and write it to a file of its own. Questions whose answer may take patience are
-    asked patiently."""
+    asked patiently; with `patience` all at once, each for so many seconds (on a slow machine)."""
     folder.mkdir(parents=True, exist_ok=True)
     names = [i.fault for i in played.injections] or ["clean"]
     target = folder / f"seed-{played.seed}-{'-and-'.join(names)}.tar.gz"
@@ -51,7 +51,10 @@ def record(played: Round, folder: Path) -> Path:
         home = Path(name)
         with Play(played) as play:
             play.capture(home / "snapshot")
-            truths = [patient(play, truth) for truth in play.ask()]
+            if patience:
+                truths = [truth.hits for truth in play.ask(timeout=patience)]
+            else:
+                truths = [patient(play, truth) for truth in play.ask()]
         (home / "round.json").write_bytes(to_json(played))
         (home / "truth.json").write_bytes(msgspec.json.encode(truths))
         with tarfile.open(target, "w:gz") as archive:

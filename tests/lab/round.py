@@ -16,7 +16,7 @@ from tests.lab import commands
 from tests.lab.build import build
 from tests.lab.capture import capture
 from tests.lab.commands import CommandError
-from tests.lab.faults import Fault, Scene, Target, catalogue_of, find, guest, pick
+from tests.lab.faults import Fault, Scene, Target, catalogue_of, find, guest, pick, wireguard
 from tests.lab.generate import random_calico_cluster, random_cluster
 from tests.lab.generate_services import service_cluster
 from tests.lab.lab import Lab
@@ -95,6 +95,8 @@ def fault_round(seed: int, *, fault: str, queries: int = 20) -> Round:
         cluster = random_cluster(rng)
         if in_guest:
             cluster = msgspec.structs.replace(cluster, iptables="legacy", proxy="iptables")
+        if any(fault == each.name for each in wireguard.FAULTS):
+            cluster = msgspec.structs.replace(cluster, backend="wireguard", direct_routing=False)
         drawn = aim(find(fault), cluster, rng)
     return _asked(seed, rng, cluster, (drawn,), queries)
 

@@ -256,8 +256,8 @@ class KubeProxy(Struct, frozen=True, kw_only=True):
 
 
 class Cluster(Struct, frozen=True, kw_only=True):
-    """A whole cluster. `backend` is flannel's ("vxlan", "host-gw", or "alloc", which leaves routes
-    between nodes to the network's router, as a cloud's), `cni` who builds the veths
+    """A whole cluster. `backend` is flannel's ("vxlan", "wireguard", "host-gw", or "alloc", which
+    leaves routes between nodes to the network's router, as a cloud's), `cni` who builds the veths
     ("hand" or "plugin"), `iptables` the userland's ("legacy" or "nft"), `proxy` kube-proxy's mode
     ("iptables", "nftables", "nftables-chains" for the form up to 1.35, "ipvs", or "ipvs-refused"
     where it ended because the kernel has no IPVS). With `ipv6_only` (Calico's) pods and Services
@@ -292,6 +292,8 @@ class Cluster(Struct, frozen=True, kw_only=True):
         """What pods are given: the underlay's 1500 less the tunnel's headers."""
         if self.calico is not None:
             return min(_CALICO_MTU[f, self.calico.pool(f).tunnel] for f in self.families)
+        if self.backend == "wireguard":
+            return 1420
         if self.backend != "vxlan":
             return 1500
         return 1430 if self.dual_stack else 1450
@@ -317,7 +319,7 @@ class Cluster(Struct, frozen=True, kw_only=True):
         if self.calico is not None:
             pool = self.calico.pool(family)
             return not pool.tunnel or (pool.cross and one.subnet == other.subnet)
-        if self.backend != "vxlan":
+        if self.backend not in ("vxlan", "wireguard"):
             return True
         return self.direct_routing and one.subnet == other.subnet
 

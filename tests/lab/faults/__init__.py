@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from tests.lab.calico import faults as calico
-from tests.lab.faults import guest, netfilter, node, overlay, pod, routing, service, veth
+from tests.lab.faults import (
+    guest,
+    netfilter,
+    node,
+    overlay,
+    pod,
+    routing,
+    service,
+    veth,
+    wireguard,
+)
 from tests.lab.faults.base import Fault, Scene, Target, fault, pick
 from tests.lab.topology import Cluster
 
@@ -27,4 +37,6 @@ def catalogue_of(cluster: Cluster) -> tuple[Fault, ...]:
 
 def find(name: str) -> Fault:
     """The fault of that name."""
-    return next(f for f in (*CATALOGUE, *calico.OWN, *guest.FAULTS) if f.name == name)
+    return next(
+        f for f in (*CATALOGUE, *calico.OWN, *guest.FAULTS, *wireguard.FAULTS) if f.name == name
+    )

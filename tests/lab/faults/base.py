@@ -15,7 +15,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tests.lab import commands
+from tests.lab import commands, wireguard
 from tests.lab.lab import Lab, underlay_port
 from tests.lab.namespaces import Netns
 from tests.lab.rules.kubeproxy import chain_of
@@ -66,6 +66,8 @@ class Scene:
             return chain_of(
                 self.lab.cluster, self.service.name, kind, self.node.name, backend=backend
             )
+        if name in ("node_key", "peer_key"):
+            return wireguard.public_key(self.node if name == "node_key" else self.peer)
         if name == "underlay_port":
             return underlay_port(self.peer)
         if name == "service_port":
