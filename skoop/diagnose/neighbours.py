@@ -132,7 +132,7 @@ def unheard(
 
 def no_question(stack: Stack, link: Link, family: Family, asker: int) -> str:
     """Why nobody is asked at all, "" when somebody is."""
-    if family is Family.V4 or asker:
+    if family is Family.V4 or asker or "addresses" in stack.gaps:
         return ""
     return f"{UNHEARD}: {link.name} on {stack.id} has no link-local address to ask from"
 

@@ -270,10 +270,9 @@ class PlainUnderlay:
         self, stack: Stack, link: Link, packet: Packet, nexthop: int
     ) -> Arrives | Lost | Beyond:
         gateway = format_ip(packet.family, nexthop)
-        withheld = self._gateway_unheard(stack, link, packet, nexthop)
-        if withheld is not None:
-            detail = f"nobody on {link.name} is heard to answer for {gateway}: "
-            return _not_answered(link, packet, nexthop, detail, withheld)
+        unasked = _gateway_unasked(stack, link, packet, nexthop)
+        if unasked is not None:
+            return unasked
         owners = self._others(stack, packet.family, packet.dst)
         if _is_contested(owners):
             return _contested(owners, link, packet.family, packet.dst)
@@ -283,16 +282,6 @@ class PlainUnderlay:
             return Arrives(other, device, device.mac, how, routed=True)
         inside = self.only_inside(packet, nexthop)
         return inside or Beyond(gateway, f"nothing was collected beyond {gateway}")
-
-    def _gateway_unheard(
-        self, stack: Stack, link: Link, packet: Packet, nexthop: int
-    ) -> Withheld | None:
-        """What keeps a node from asking a router that it does not remember."""
-        entry = stack.neighbours.get((link.name, packet.family, nexthop))
-        if packet.family is Family.V4 or (entry is not None and entry.mac):
-            return None
-        asker = asker_of(stack, link.name, packet.family, nexthop, packet.src)
-        return kept_from_asker(stack, link.name, nexthop, asker)
 
     def only_inside(self, packet: Packet, nexthop: int) -> Beyond | None:
         """The end of a packet for a network that no router can know."""
@@ -356,6 +345,21 @@ def no_carrier(stack: Stack, link: Link) -> Stop:
         device=link.name,
         evidence=(Evidence(f"link {link.name} on {stack.id}", link.raw or link.operstate),),
     )
+
+
+def _gateway_unasked(stack: Stack, link: Link, packet: Packet, nexthop: int) -> Lost | None:
+    """What keeps a node from asking a router that it does not remember."""
+    entry = stack.neighbours.get((link.name, packet.family, nexthop))
+    if packet.family is Family.V4 or (entry is not None and entry.mac):
+        return None
+    asker = asker_of(stack, link.name, packet.family, nexthop, packet.src)
+    mute = no_question(stack, link, packet.family, asker)
+    withheld = None if mute else kept_from_asker(stack, link.name, nexthop, asker)
+    if not mute and withheld is None:
+        return None
+    gateway = format_ip(packet.family, nexthop)
+    detail = f"nobody on {link.name} is heard to answer for {gateway}: {mute}"
+    return _not_answered(link, packet, nexthop, detail, withheld)
 
 
 def _not_answered(

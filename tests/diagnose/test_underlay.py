@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from skoop.diagnose.underlay import Arrives, Beyond, Carried, Lost, PlainUnderlay
 from skoop.diagnose.world import Machine, World
-from skoop.model.address import parse_prefix
+from skoop.model.address import Family, parse_prefix
 from skoop.model.disposition import Disposition
+from skoop.netstack.state import Gap, Neighbour
 from skoop.netstack.walk.events import Frame, Reason
 from tests.diagnose.worlds import (
     K1,
@@ -25,7 +26,7 @@ from tests.diagnose.worlds import (
     without_routes,
     world,
 )
-from tests.netstack.builders import ip, neighbour, packet
+from tests.netstack.builders import ip, iptables, link, namespace, neighbour, packet
 
 VTEP, B1 = "10.244.2.0", "10.244.2.2"
 INSIDE = (parse_prefix("10.244.0.0/16"),)
@@ -95,6 +96,48 @@ def test_a_pod_network_that_a_route_calls_on_link(target: str, expected: str) ->
         with_routes("10.244.2.0/24 dev eth0 scope link"),
     )
     assert result(ask(spaces, "a1", f"{target}:80", unroutable=INSIDE)) == expected
+
+
+def router_of(
+    source: str,
+    *rules: str,
+    known: tuple[Neighbour, ...] = (),
+    bare: bool = False,
+    unseen: bool = False,
+) -> Carried:
+    """A packet of a node, or of its pod, for what is behind a router that nobody collected."""
+    own = ("fd00:30::1/64 eth0",) + (() if bare else ("fe80::1/64 eth0",))
+    dropped = iptables(*rules, family=Family.V6, engine="ip6tables-legacy")
+    made = namespace(
+        "node/k1", links=(link("eth0", 2, kind=""),), addresses=own, rulesets=(dropped,),
+        neighbours=known, gaps=(Gap("addresses", "no root"),) if unseen else (),
+    )  # fmt: skip
+    found = World.of([Machine("k1", made)])
+    stack = found.stacks["node/k1"]
+    frame = Frame(packet(f"udp {source} -> 2001:db8::1:53"), "", "")
+    there = PlainUnderlay(found)
+    return there.carry(stack, stack.links["eth0"], frame, ip("fd00:30::fe"), ())
+
+
+NODE6, POD6 = "fd00:30::1", "fd00:244::5"
+KNOWN6 = (neighbour("fd00:30::fe", "eth0", "02:00:00:00:00:fe", "STALE"),)
+NO_ICMP6 = "-A INPUT -p ipv6-icmp -j DROP"
+ROUTERS6: dict[str, tuple[Carried, bool]] = {
+    "nothing in the way": (router_of(POD6), True),
+    "no answer gets in": (router_of(NODE6, NO_ICMP6), False),
+    "no answer gets in, but it is known": (router_of(NODE6, NO_ICMP6, known=KNOWN6), True),
+    "the node asks from its address": (router_of(NODE6, bare=True), True),
+    "for a pod it has nothing to ask from": (router_of(POD6, bare=True), False),
+    "what it has is not known": (router_of(POD6, bare=True, unseen=True), True),
+}
+
+
+@pytest.mark.parametrize(("found", "passes"), ROUTERS6.values(), ids=ROUTERS6)
+def test_a_router_of_ipv6_must_be_asked(found: Carried, passes: bool) -> None:
+    assert isinstance(found, Beyond) is passes
+    if isinstance(found, Lost):
+        assert found.stop.reason is Reason.NEIGHBOUR
+        assert (found.stop.withheld is None) is ("link-local" in found.stop.detail)
 
 
 ROUTER, ELSEWHERE = "172.30.0.254", "172.30.9.9"
