@@ -14,8 +14,8 @@ from tests.lab.rules.kubeproxy import Tables, tables
 from tests.lab.rules.settings import localhost_node_ports
 from tests.lab.topology import OUTSIDE_IP, OUTSIDE_IP6, Cluster, Node
 
-# A reject must never be left out by a rate limit, and a neighbour that does not answer must fail
-# before a probe gives up: the outcome would be chance otherwise.
+# A reject must never be left out by a rate limit, a neighbour that does not answer must fail before
+# a probe gives up, and what SCTP lost be sent again: the outcome would be chance otherwise.
 _PROMPT = {
     "ipv4/icmp_ratelimit": 0,
     "ipv4/icmp_msgs_per_sec": 1000000,
@@ -25,6 +25,8 @@ _PROMPT = {
     "ipv4/neigh/default/mcast_solicit": 2,
     "ipv6/neigh/default/retrans_time_ms": 40,
     "ipv6/neigh/default/mcast_solicit": 2,
+    "sctp/rto_min": 200,
+    "sctp/rto_initial": 500,
     "ipv6/conf/default/accept_dad": 0,
     "ipv6/conf/all/accept_dad": 0,
     "ipv6/conf/default/accept_ra": 0,
