@@ -29,6 +29,8 @@ from skoop.netstack.neightable import LIMITS
 from skoop.netstack.walk.events import Withheld
 from skoop.netstack.walk.vlans import VLAN, vlan_evidence
 
+ALL_OFF = "net.ipv6.conf.all.disable_ipv6"
+
 
 def link_down(setting: Setting) -> Suspicion:
     """Reason.LINK_DOWN: which device it is decides what to call it."""
@@ -84,6 +86,8 @@ def unresolved(setting: Setting) -> Suspicion:
     family = Family.V6 if stop.address >> 32 else setting.blocker.packet.family
     address = format_ip(family, stop.address)
     message = f"On {setting.place}, nobody answers for the next hop {address} on {stop.device}"
+    if LACKS in stop.detail and (off := _ipv6_off(setting, family)) is not None:
+        return off
     if LACKS in stop.detail:
         fix = f"ip addr show {stop.device}   # on that node; then compare kubectl get nodes -o wide"
         return setting.suspect(
@@ -110,6 +114,20 @@ def unresolved(setting: Setting) -> Suspicion:
         )
         return setting.suspect(neighbour.NeighbourIncomplete, message, fix=fix, why=stop.detail)
     return setting.suspect(neighbour.NeighbourFailed, message, fix=fix, why=stop.detail)
+
+
+def _ipv6_off(setting: Setting, family: Family) -> Suspicion | None:
+    """A node has lost its address because IPv6 is switched off there."""
+    stop, world = setting.blocker.stop, setting.cluster.world
+    node = setting.cluster.inventory.node_with_ip((family, stop.address))
+    there = world.hosts.get(node.name) if node and family is Family.V6 else None
+    if there is None or there.sysctls.number(ALL_OFF, 0) == 0:
+        return None
+    line = Evidence(f"sysctl on {there.id}", there.sysctls.evidence(ALL_OFF))
+    its = Setting(setting.cluster, replace(setting.blocker, node=there.id))
+    message = f"IPv6 is switched off on {its.place}: {stop.detail}"
+    fix = f"sysctl -w {ALL_OFF}=0, then configure its addresses anew"
+    return its.suspect(sysctl.DisableIpv6Set, message, evidence=(line,), fix=fix)
 
 
 def unheard(setting: Setting, withheld: Withheld, why: str) -> Suspicion:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from skoop.findings.node import NodeIpChanged, NodeNetworkUnavailable, NodeNicDown, NodeNotReady
 from skoop.findings.route import RouteMissing
+from skoop.findings.sysctl import DisableIpv6Set
 from skoop.model.address import Family, Prefix, format_ip
 from skoop.model.disposition import Level
 from skoop.model.kube import Condition, Node
@@ -14,9 +15,11 @@ from skoop.model.trace import Evidence
 from skoop.netstack.lines import address_line
 from skoop.netstack.state import Address
 from skoop.plugin.base import Expectation, Repair
-from skoop.plugin.checks.base import expect, link_line, no_route
+from skoop.plugin.checks.base import expect, link_line, no_route, sysctl_line
 from skoop.plugin.repair import in_main, in_sequence, link_up, make_route, set_route
 from skoop.plugin.site import Site, knows, link_named
+
+_ALL_OFF = "net.ipv6.conf.all.disable_ipv6"
 
 
 def node_health(site: Site) -> Iterator[Expectation]:
@@ -47,7 +50,18 @@ def _line(node: Node, condition: Condition) -> Evidence:
 def _address(site: Site, node: Node) -> Iterator[Expectation]:
     present = {(each.family, each.value): each.device for each in site.host.addresses}
     lost = [ip for ip in node.internal_ips if ip not in present]
-    if lost and len(lost) == len(node.internal_ips):
+    six = [value for family, value in lost if family is Family.V6]
+    if six and site.host.sysctls.get(_ALL_OFF) == "1":
+        yield expect(
+            DisableIpv6Set,
+            site.host,
+            f"IPv6 is switched off on node {node.name}, which the API knows as "
+            f"{format_ip(Family.V6, six[0])}",
+            sysctl_line(site.host, _ALL_OFF),
+            isolates=True,
+            fix=f"sysctl -w {_ALL_OFF}=0, then configure its addresses anew",
+        )
+    elif lost and len(lost) == len(node.internal_ips):
         text = ", ".join(
             address_line(each) for each in site.host.addresses if each.scope == "global"
         )

@@ -25,6 +25,7 @@ FAULTS = (
     "v6-calico-dispatch-lost",
     "v6-pod-input-policy-drop",
     "calico-veth-down",
+    "node-ipv6-disabled",
 )
 _FIRST = 920
 _MIXED = Calico(six=Pool("vxlan", cross=True))
