@@ -71,8 +71,8 @@ class Packet(Struct, frozen=True, kw_only=True):
     carries it, `seal` None unless WireGuard does), and the inner frame's source and destination
     addresses in `inner_macs`. `gso` marks a burst of TCP segments that virtual devices pass on
     whole: their MTU only counts where the kernel routes. `fragment` is the size in bytes of the
-    largest fragment that a datagram travels in, 0 when it is whole. `mss` is the segment size that
-    a rule wrote into a SYN, 0 for none.
+    largest fragment that a datagram travels in, 0 when it is whole; `joined` tells that a bridge
+    has put them together. `mss` is the segment size that a rule wrote into a SYN, 0 for none.
     """
 
     family: Family
@@ -95,6 +95,7 @@ class Packet(Struct, frozen=True, kw_only=True):
     seal: Seal | None = None
     gso: bool = False
     fragment: int = 0
+    joined: bool = False
     mss: int = 0
 
     @property

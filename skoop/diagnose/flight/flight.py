@@ -29,6 +29,7 @@ from skoop.netstack.walk.events import (
     Stopped,
 )
 from skoop.netstack.walk.output import send
+from skoop.netstack.walk.routing import choose_source
 
 _MOST_EVENTS = 1000
 """A way that takes more events than this goes in circles."""
@@ -58,8 +59,9 @@ class Flight:
         self, stack: Stack, packet: Packet, branch: Branch, tracked: Tracked | None = None,
         *, any_source: bool = False,
     ) -> list[End]:  # fmt: skip
-        """A packet of a namespace's own; `any_source` allows it another's source address."""
-        story = branch.entering(stack.id, "", packet)
+        """A packet of a namespace's own; `any_source` allows it another's source address, and
+        without one it is told with that which the route gives it."""
+        story = branch.entering(stack.id, "", choose_source(stack, packet))
         events = send(stack, packet, story, tracked, any_source=any_source)
         return self._drive(At(stack, event) for event in events)
 

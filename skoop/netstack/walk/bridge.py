@@ -155,7 +155,7 @@ def _filtered(stack: Stack, bridge: Link, port: Link, frame: Frame, branch: Bran
         elif passed.packet.dst != packet.dst:
             events += _translated(stack, bridge, port, frame, passed)
         elif _is_for(stack, bridge, frame.destination):
-            events += route_input(stack, bridge.name, passed, port.name)
+            events += _up(stack, bridge, port, passed)
         else:
             onward = _onward(stack, bridge, port, replace(frame, packet=passed.packet), branch)
             events.append(
@@ -173,6 +173,14 @@ def _filtered(stack: Stack, bridge: Link, port: Link, frame: Frame, branch: Bran
     return events
 
 
+def _up(stack: Stack, bridge: Link, port: Link, passed: Passed) -> list[Event]:
+    """From br_netfilter to the host. Of what conntrack put together in the bridge ip6_rcv() clears
+    the size of the fragments."""
+    if stack.tracks_connections and passed.packet.fragment:
+        passed = replace(passed, packet=replace(passed.packet, joined=True))
+    return route_input(stack, bridge.name, passed, port.name)
+
+
 def _translated(
     stack: Stack, bridge: Link, port: Link, frame: Frame, passed: Passed
 ) -> list[Event]:
@@ -185,7 +193,7 @@ def _translated(
     same = found.kind is FibKind.UNICAST and any(h.device == bridge.name for h in found.nexthops)
     routable = packet.family is Family.V6 or stack.sysctls.forwarding(Family.V4, bridge.name)
     if not same or not routable:
-        return route_input(stack, bridge.name, passed, port.name)
+        return _up(stack, bridge, port, passed)
     refused = validate_source(stack, bridge.name, packet, bridge.name)
     if refused is not None:
         return [Stopped(passed.branch, refused, packet)]

@@ -266,7 +266,7 @@ def _before_forward(
         )
     link = stack.links.get(oif)
     limit = (found.route.mtu if found.route else 0) or (link.mtu if link else 0)
-    fixed = packet.df or packet.family is Family.V6
+    fixed = packet.df or (packet.family is Family.V6 and not packet.joined)
     # ip6_pkt_too_big(): fragments that were put together may go on as large as they came.
     size = packet.fragment if packet.family is Family.V6 and packet.fragment else packet.size
     if limit and size > limit and fixed:

@@ -213,11 +213,20 @@ def _hand_over(
             device=hop.device,
         )
         return Stopped(branch, stop, packet)
+    if packet.joined:
+        packet = _apart(packet, link)
     if packet.size > link.mtu and packet.df and not packet.gso:
         return _does_not_fit(stack, passed, branch, link)
     if packet.size > link.mtu and not packet.df and not packet.gso:
         branch = branch.noting(StepKind.TRANSMIT, f"fragmented to the MTU of {link.name}")
     return Resolve(branch, link, packet, passed.tracked, family, nexthop)
+
+
+def _apart(packet: Packet, link: Link) -> Packet:
+    """ip6_finish_output(): what a bridge has put together goes on whole if it fits, else in the
+    fragments that it came in (the fast path of ip6_fragment())."""
+    fits = packet.size <= link.mtu
+    return replace(packet, joined=False, fragment=0 if fits else packet.fragment)
 
 
 def _does_not_fit(stack: Stack, passed: Passed, branch: Branch, link: Link) -> Stopped:

@@ -148,3 +148,13 @@ def test_ecmp_weights_add_up() -> None:
     events = leave(router(routes=[text]), replace(FAR, src=ip("10.0.0.1")))
     assert sum(event.branch.weight for event in events) == pytest.approx(1)
     assert {told(event) for event in events} == {"out e1 to 10.0.1.2", "out e0 to 10.0.0.2"}
+
+
+@pytest.mark.parametrize(("size", "fragment"), [(1488, 0), (1520, 1430)])
+def test_what_a_bridge_has_put_together(size: int, fragment: int) -> None:
+    """It goes on whole where it fits, and a smaller device after that refuses it; else as it came:
+    the kernel's answers in tests/data/lab/seed-1795192235-*."""
+    sent = packet("udp fd00::1 -> [fd01::9]:53", size=size, df=False, fragment=1430)
+    event = only(leave(router(), replace(sent, src=0, joined=True)))
+    assert isinstance(event, Resolve)
+    assert (event.packet.fragment, event.packet.joined) == (fragment, False)
