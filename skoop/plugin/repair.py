@@ -262,7 +262,8 @@ def _routes_of(address: Address) -> list[Route]:
     family, host = address.family, Prefix(address.family, address.value, address.family.bits)
     hop = (NextHop(address.device),)
     routes = [_kernel(host, RouteType.LOCAL, "local", hop, address.value, "host")]
-    on_link = address.prefix.length < family.bits and not address.secondary
+    network = address.prefix.length < family.bits or family is Family.V6
+    on_link = network and not address.secondary
     if on_link and "noprefixroute" not in address.flags:
         routes.append(
             _kernel(address.prefix, RouteType.UNICAST, "main", hop, address.value, "link")

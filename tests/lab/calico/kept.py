@@ -26,6 +26,7 @@ FAULTS = (
     "v6-pod-input-policy-drop",
     "calico-veth-down",
     "node-ipv6-disabled",
+    "v6-local-table-capture",
 )
 _FIRST = 920
 _MIXED = Calico(six=Pool("vxlan", cross=True))
