@@ -145,9 +145,16 @@ def service_round(seed: int, *, queries: int = 20, protocol: str = "") -> Round:
 
 
 def in_mode(played: Round, proxy: str) -> Round:
-    """The same round with another mode of kube-proxy. The guest that has IPVS lacks nft's nat."""
-    iptables = "legacy" if proxy == "ipvs" else played.cluster.iptables
-    cluster = msgspec.structs.replace(played.cluster, proxy=proxy, iptables=iptables)
+    """The same round with another mode of kube-proxy. The guest that has IPVS lacks nft's nat; and
+    where several namespaces have virtual servers, /proc/net/ip_vs ends with its first page
+    (ip_vs_info_array() counts one's own, ip_vs_info_seq_next() all), so there are to be few."""
+    iptables, settings = played.cluster.iptables, played.cluster.settings
+    if proxy == "ipvs":
+        iptables = "legacy"
+        settings = msgspec.structs.replace(settings, node_ports=("primary",))
+    cluster = msgspec.structs.replace(
+        played.cluster, proxy=proxy, iptables=iptables, settings=settings
+    )
     return msgspec.structs.replace(played, cluster=cluster)
 
 
