@@ -45,10 +45,9 @@ def test_services_in_ipvs_mode(tmp_path: Path) -> None:
 
 
 @pytest.mark.lab
-@pytest.mark.parametrize("proxy", ["iptables", "ipvs"])
-def test_services_by_sctp(proxy: str, tmp_path: Path) -> None:
+def test_services_by_sctp(tmp_path: Path) -> None:
     """Associations through Services, and what a client hears when none comes about."""
-    asked = ["--sctp", "--proxy", proxy, "--seed", "94000", "--queries", "8", "--cases", "8"]
+    asked = ["--sctp", "--seed", "94000", "--queries", "8", "--cases", "8"]
     results = ["--no-shrink", "--results", str(SHARED / "results")]
     command = ["-m", "tests.lab", "fresh", *asked, *results]
     ended = run(command, tmp_path, modules=SCTP, timeout=180)
