@@ -34,7 +34,8 @@ def commands_page() -> str:
     parts = [
         "# Commands",
         "Generated: this is what the program prints. `skoop --install-completion` teaches bash, "
-        "zsh and fish to complete commands, options and the names of a cluster, a snapshot or a demo.",
+        "zsh and fish to complete commands, options and the names of a cluster, a snapshot or a "
+        "demo.",
         f"```\n{printed(['--help'])}\n```",
     ]
     for words in sorted(commands()):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from skoop.diagnose.passage import NodeEnd, Passages, Preparation
-from skoop.diagnose.underlay import PlainUnderlay, Underlay
+from skoop.diagnose.plain_underlay import PlainUnderlay
+from skoop.diagnose.underlay import Underlay
 from skoop.diagnose.world import World
 from skoop.infra.source import Scope
 from skoop.model.address import Prefix

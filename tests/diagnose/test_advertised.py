@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from skoop.diagnose.advertised import Advertised
-from skoop.diagnose.underlay import Arrives, Beyond, PlainUnderlay
+from skoop.diagnose.plain_underlay import PlainUnderlay
+from skoop.diagnose.underlay import Arrives, Beyond
 from skoop.model.address import Family, parse_prefix
 from skoop.netstack.walk.events import Frame
 from tests.diagnose.worlds import A1, B1, K1, K2, cluster, world

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from skoop.diagnose.underlay import Arrives, Lost, PlainUnderlay
+from skoop.diagnose.plain_underlay import PlainUnderlay
+from skoop.diagnose.underlay import Arrives, Lost
 from skoop.diagnose.world import Machine, World
 from skoop.model.address import parse_ip
 from skoop.model.diagnosis import Diagnosis

@@ -6,7 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from skoop.diagnose.neighbours import resolve
-from skoop.diagnose.underlay import Arrives, Beyond, Lost, PlainUnderlay
+from skoop.diagnose.plain_underlay import PlainUnderlay
+from skoop.diagnose.underlay import Arrives, Beyond, Lost
 from skoop.diagnose.world import WireEnd
 from skoop.model.address import Family, parse_prefix
 from skoop.model.disposition import Disposition

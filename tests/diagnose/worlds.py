@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from skoop.diagnose.conversation import Conversation
 from skoop.diagnose.flight import Flight
+from skoop.diagnose.plain_underlay import PlainUnderlay
 from skoop.diagnose.question import Client, Question
 from skoop.diagnose.story import Row
-from skoop.diagnose.underlay import PlainUnderlay
 from skoop.diagnose.verdict import Settled, settle
 from skoop.diagnose.world import Machine, World
 from skoop.model.address import Prefix, parse_ip, parse_prefix

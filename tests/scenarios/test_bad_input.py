@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from skoop.diagnose.flight import Delivered, Flight
-from skoop.diagnose.underlay import PlainUnderlay
+from skoop.diagnose.plain_underlay import PlainUnderlay
 from skoop.diagnose.world import Machine, World
 from skoop.model.address import Family, parse_ip
 from skoop.model.packet import Packet, Proto

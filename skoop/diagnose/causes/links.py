@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from skoop.diagnose.causes.base import Setting
 from skoop.diagnose.causes.rules import by_rule
 from skoop.diagnose.neighbours import UNHEARD
-from skoop.diagnose.underlay import LACKS
+from skoop.diagnose.plain_underlay import LACKS
 from skoop.findings import (
     bridge,
     conntrack,

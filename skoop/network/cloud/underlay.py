@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from skoop.diagnose.passage import Blocked, Gone, Journey, NodeEnd, Passage, Passages, Reached
-from skoop.diagnose.underlay import (
-    Arrives,
-    Beyond,
-    Carried,
-    Lost,
-    PlainUnderlay,
-    Splits,
-    no_carrier,
-)
+from skoop.diagnose.plain_underlay import PlainUnderlay
+from skoop.diagnose.underlay import Arrives, Beyond, Carried, Lost, Splits, no_carrier
 from skoop.diagnose.world import World
 from skoop.model.address import Family, Prefix
 from skoop.model.diagnosis import NotChecked

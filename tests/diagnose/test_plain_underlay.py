@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from skoop.diagnose.underlay import Arrives, Beyond, Carried, Lost, PlainUnderlay
+from skoop.diagnose.plain_underlay import PlainUnderlay
+from skoop.diagnose.underlay import Arrives, Beyond, Carried, Lost
 from skoop.diagnose.world import Machine, World
 from skoop.model.address import Family, parse_prefix
 from skoop.model.disposition import Disposition
