@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from skoop.findings import Finding
+
+settings.register_profile("skoop", deadline=None)  # machines are noisy: no test is timed
+settings.load_profile("skoop")
 
 ENOUGH = 3000
 """Tests in a run that has to have named all: a run of a few files is not judged."""

@@ -371,7 +371,7 @@ OBJECTS = st.recursive(
 
 @pytest.mark.parametrize("decoder", DECODERS.values(), ids=DECODERS)
 @given(document=st.binary(max_size=60) | OBJECTS.map(lambda each: json.dumps(each).encode()))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_garbage_is_an_input_error(decoder: Decoder, document: bytes) -> None:
     try:
         assert isinstance(decoder(document), tuple)
@@ -381,7 +381,7 @@ def test_garbage_is_an_input_error(decoder: Decoder, document: bytes) -> None:
 
 @pytest.mark.parametrize("resource", [name for name in DECODERS if name != "servicecidrs"])
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_real_objects_with_one_field_spoilt(
     resource: str, corpus_documents: dict[str, bytes], data: st.DataObject
 ) -> None:

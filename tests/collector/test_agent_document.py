@@ -136,7 +136,7 @@ CHUNKS = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(CHUNKS, max_size=8), st.binary(max_size=20), st.integers(0, 400))
 def test_any_bytes(chunks: list[str], tail: bytes, cut: int) -> None:
     for data in (text(*chunks) + tail, text(*chunks)[:cut], tail):

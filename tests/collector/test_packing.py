@@ -31,7 +31,7 @@ def test_whole(how: str) -> None:
 
 
 @pytest.mark.parametrize("how", PACKED)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_every_missing_or_changed_byte_is_noticed(how: str, data: st.DataObject) -> None:
     packed = PACKED[how]

@@ -309,7 +309,6 @@ _MUTATIONS = st.lists(
 @settings(
     max_examples=100,
     derandomize=True,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
     database=None,
 )
@@ -327,7 +326,7 @@ def test_chance_changes(
 
 
 @settings(
-    max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck),
+    max_examples=60, derandomize=True, suppress_health_check=list(HealthCheck),
     database=None,
 )  # fmt: skip
 @given(data=st.data())

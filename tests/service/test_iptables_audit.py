@@ -242,7 +242,7 @@ def _flows_module() -> Any:
 
 
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_lost_rule_of_a_service_chain_is_seen(recorded: Any, data: st.DataObject) -> None:
     """Session affinity is the exception: kube-proxy's `recent` rules only prefer an endpoint."""
     lines = recorded.rules["k1"].splitlines()

@@ -288,7 +288,7 @@ with tarfile.open(fileobj=GOOD, mode="w") as _archive:
         _archive.addfile(_info, io.BytesIO(_data))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_a_damaged_archive_is_an_error_or_a_snapshot(data: st.DataObject) -> None:
     raw = bytearray(GOOD.getvalue()[:4096])

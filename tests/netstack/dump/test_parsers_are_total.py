@@ -198,7 +198,7 @@ TEXTS = st.one_of(
 
 @pytest.mark.parametrize("read", JSON_READERS + LINE_READERS, ids=lambda r: r.__name__)
 def test_any_text(read: Reader) -> None:
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(TEXTS)
     def check(text: str) -> None:
         with contextlib.suppress(ParseError):
@@ -209,7 +209,7 @@ def test_any_text(read: Reader) -> None:
 
 @pytest.mark.parametrize("read", JSON_READERS, ids=lambda r: r.__name__)
 def test_any_json(read: Reader) -> None:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.lists(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=10), max_size=3))
     def check(value: object) -> None:
         with contextlib.suppress(ParseError):
@@ -218,7 +218,7 @@ def test_any_json(read: Reader) -> None:
     check()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TEXTS)
 def test_plain_routes_never_fail(text: str) -> None:
     assert isinstance(locked_mtus(text + "\n mtu lock \nx table mtu lock 9"), frozenset)

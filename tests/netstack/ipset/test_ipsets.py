@@ -157,7 +157,7 @@ PARTS = st.sampled_from(
 ELEMENTS = st.one_of(st.lists(PARTS, max_size=4).map(",".join), st.text(max_size=12))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(KINDS, st.lists(ELEMENTS, max_size=3), st.sampled_from(["", " nomatch", " wildcard", ' "']))
 def test_any_text_is_sets_or_a_parse_error(kind, elements, flag):
     lines = [f"create s {kind}", *(f"add s {one}{flag}" for one in elements)]

@@ -48,13 +48,13 @@ def judge(text: str, family: Family) -> None:
         assert all(0 < outcome.weight <= 1.0000001 for outcome in found)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=300))
 def test_any_text(text):
     judge(text, Family.V4)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(LINES, max_size=12), st.sampled_from(Family))
 def test_text_that_is_nearly_right(lines, family):
     judge("\n".join(["*filter", ":INPUT ACCEPT [0:0]", *lines]), family)

@@ -239,7 +239,7 @@ def _meet(ruleset: Ruleset) -> None:
         assert all(0 < outcome.weight <= 1 + 1e-9 for outcome in outcomes)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(max_size=200))
 def test_any_text_gives_a_ruleset_or_a_parse_error(text):
     for reader in (read_ruleset, read_text):
@@ -275,7 +275,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.dictionaries(KEYS, JSON, min_size=1, max_size=1), max_size=4), JSON)
 def test_any_rule_and_any_elements_can_be_met(expr, elements):
     ruleset = read(
@@ -296,7 +296,7 @@ over log prefix 0x1-0x5 [fd00::1]:80 #
 WORDS = st.lists(st.sampled_from((*_WORDS.split(), "\n")), max_size=40)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(WORDS)
 def test_any_words_of_a_listing(words):
     head = "table inet t {\n chain c {\n type filter hook input priority filter; policy accept;\n"
