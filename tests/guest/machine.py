@@ -6,16 +6,15 @@ user-mode Linux has, WireGuard. It boots in ten seconds, and is some twenty time
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from tests.guest.boot import ROOT, SHARED, Ended
+from tests.guest.command import command
 from tests.guest.kernel import image, initrd, modules_folder
 from tests.guest.modules import WIREGUARD
 
@@ -78,25 +77,9 @@ exec {sys.executable} -m tests.guest.inside
 """
 
 
-def main() -> int:
-    """The status is the command's."""
-    parser = argparse.ArgumentParser(prog="python -m tests.guest.machine", description=__doc__)
-    parser.add_argument("--timeout", type=float, default=600)
-    parser.add_argument("--folder", type=Path, help="what the guest may write to, as /mnt")
-    parser.add_argument("arguments", nargs="+")
-    given = parser.parse_args()
-    missing = available()
-    if missing:
-        print(missing, file=sys.stderr)
-        return 2
-    with TemporaryDirectory(prefix="skoop-guest-") as folder:
-        chosen = given.folder or Path(folder)
-        ended = run(given.arguments, chosen, modules=WIREGUARD, timeout=given.timeout)
-    print(ended.output, end="")
-    if ended.status < 0:
-        print(ended.console, file=sys.stderr)
-    return ended.status if ended.status >= 0 else 2
+def _play(arguments: list[str], folder: Path, timeout: float) -> Ended:
+    return run(arguments, folder, modules=WIREGUARD, timeout=timeout)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command("python -m tests.guest.machine", __doc__, available(), _play))
